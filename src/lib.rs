@@ -1,5 +1,80 @@
 //! flux-prometheus: a Flux broker module that speaks Prometheus.
+//!
+//! `flux-broker` loads this library, calls [`mod_main`], and from then on a
+//! Prometheus server, or an autoscaler, reads `http://HOST:8080/metrics`.
+//!
+//! # Layout
+//!
+//! - [`flux`]: the safe Flux API, and the only `unsafe` code.
+//! - [`job`]: what a job is: journal lines in, totals out, and no I/O.
+//! - [`collectors`]: one file for each subject that metrics are about; each
+//!   listens to Flux and keeps totals.
+//! - [`http`]: the thread that serves them; it knows a registry and nothing
+//!   of Flux.
+//! - [`config`]: the `[prometheus]` table and the module's arguments.
+//! - [`module`]: one load of the module, which puts these together, and the
+//!   one teardown.
+//!
+//! Dependencies point one way: `module` to `config`, `collectors` and `http`;
+//! `collectors` to `flux`, `job` and `prometheus`; `http` to `prometheus`,
+//! `tokio` and `hyper`.
+//!
+//! # Two threads
+//!
+//! The module's own thread runs the Flux reactor. Events and replies arrive
+//! there, and callbacks turn them into totals. A second thread runs a
+//! current-thread tokio runtime, on which hyper answers scrapes by reading
+//! those totals. What the two share is the `Registry`, the table of jobs
+//! behind a mutex that is held for microseconds, and a channel by which the
+//! first hands sockets to the second.
+//!
+//! # Invariants
+//!
+//! - **A scrape asks Flux nothing.** It reads totals that are already there,
+//!   so its cost does not depend on how many jobs there are, and no number of
+//!   scrapes slows Flux down.
+//! - **Numbers that belong together are of one moment**: what a scrape shows
+//!   of jobs is copied under one lock.
+//! - **The Flux handle stays on its thread.** [`flux::Handle`] is not `Send`;
+//!   the HTTP side could not reach Flux by mistake.
+//! - **Nothing blocks in the reactor.** After loading there is no synchronous
+//!   request, and every request has a timeout.
+//! - **No panic leaves Rust.** Every call from C passes one function that
+//!   catches it; a collector that panics is stopped, and the module goes on.
+//! - **Cancellation finds only C on the stack**, and teardown happens exactly
+//!   once, on return and on cancel (`src/flux/run.c`).
+//! - **Once running, `mod_main` returns 0**: since Flux 0.78 anything else
+//!   ends the whole instance.
+//! - **No state in statics.** Two copies can be loaded under two names, and a
+//!   library that is replaced and loaded again starts afresh.
+//! - **Every thread is joined before the library is unmapped.**
+//! - **Labels are bounded.** No user, job, path or text of others becomes a
+//!   label value; queues do, and they are configured by the administrator.
 
+pub mod collectors;
 pub mod config;
+#[allow(unsafe_code)]
+pub mod flux;
 pub mod http;
 pub mod job;
+pub mod module;
+
+use std::ffi::{c_char, c_int};
+
+/// What the broker calls after loading the library, on a thread (or, with
+/// `--exec`, in a process) of the module's own.
+///
+/// # Safety
+///
+/// The arguments must be those of a broker module: a handle that stays open,
+/// and is this thread's alone, until the return, and `argc` C strings.
+#[allow(unsafe_code)]
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn mod_main(
+    h: *mut flux::flux_t,
+    argc: c_int,
+    argv: *mut *mut c_char,
+) -> c_int {
+    // SAFETY: the contract is passed on.
+    unsafe { flux::run::main::<module::Module>(h, argc, argv) }
+}

@@ -1,0 +1,122 @@
+//! The subjects that metrics are about, one file each.
+//!
+//! A collector watches one part of Flux and keeps numbers about it that a
+//! scrape can read at any time: it registers what it exposes in the
+//! [`Context`]'s registry, and keeps it up to date from callbacks of the
+//! reactor. It asks Flux for nothing on behalf of a scrape, never blocks,
+//! and has at most one request of a kind in flight.
+//!
+//! A new collector is a file here, its `mod` line, and a row in [`ALL`].
+
+pub mod exporter;
+pub mod family;
+pub mod health;
+pub mod job_list;
+pub mod jobs;
+pub mod queues;
+
+use std::cell::{Cell, RefCell};
+use std::ffi::CStr;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use prometheus::Registry;
+
+use crate::config::Config;
+use crate::flux::{Result, Scope};
+use crate::job::{Table, Time};
+use health::Health;
+
+/// A row of the list of collectors.
+pub struct Entry {
+    /// The name: that of the file, and the value of the `collector` label.
+    pub name: &'static str,
+    /// Whether it runs on every broker, or only where the job manager is.
+    pub every_rank: bool,
+    /// Registers what it exposes and starts what feeds it.
+    pub start: fn(&Context) -> Result<()>,
+}
+
+/// All collectors.
+pub const ALL: &[Entry] = &[
+    Entry { name: "exporter", every_rank: true, start: exporter::start },
+    Entry { name: "jobs", every_rank: false, start: jobs::start },
+    Entry { name: "queues", every_rank: false, start: queues::start },
+    Entry { name: "job-list", every_rank: false, start: job_list::start },
+];
+
+/// What a collector is given.
+#[derive(Clone)]
+pub struct Context {
+    /// Where its requests and timers live; a panic in one closes it.
+    pub scope: Scope,
+    /// Where what it exposes is registered.
+    pub registry: Registry,
+    /// How it is doing.
+    pub health: Arc<Health>,
+    /// How all of them are doing.
+    pub all: Arc<[Arc<Health>]>,
+    /// The table of active jobs and the totals over them.
+    pub jobs: Jobs,
+    /// The settings at the time of loading.
+    pub config: Rc<Config>,
+}
+
+impl Context {
+    /// Asks the same question every `interval` seconds and hands each answer
+    /// to `f`; says so in the health when that fails, or `f` does.
+    pub fn poll(
+        &self,
+        topic: &'static CStr,
+        payload: &'static str,
+        interval: f64,
+        f: impl FnMut(&str) -> Result<()> + 'static,
+    ) -> Result<()> {
+        let context = self.clone();
+        let busy = Rc::new(Cell::new(false));
+        let f = Rc::new(RefCell::new(f));
+        self.scope.every(interval, move || {
+            if busy.replace(true) {
+                return;
+            }
+            let (done, f) = (busy.clone(), f.clone());
+            let health = context.health.clone();
+            let handle = context.scope.handle();
+            let asked =
+                context.scope.rpc(topic, payload, interval, move |reply| {
+                    done.set(false);
+                    let result = reply.and_then(|reply| f.borrow_mut()(reply));
+                    health.report(handle, result);
+                });
+            if let Err(error) = asked {
+                busy.set(false);
+                context.health.report(context.scope.handle(), Err(error));
+            }
+        })
+    }
+}
+
+/// The table of jobs, shared with the thread that serves scrapes.
+#[derive(Clone)]
+pub struct Jobs(Arc<Mutex<Table>>);
+
+impl Jobs {
+    /// Shares a table.
+    pub fn new(table: Table) -> Self {
+        Self(Arc::new(Mutex::new(table)))
+    }
+
+    /// The table, for as long as the result lives: keep that short.
+    pub fn lock(&self) -> MutexGuard<'_, Table> {
+        // A panic while it was held stops its collector, which takes the
+        // gauges away; the counters that remain are still the best there is.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The time, by the clock that Flux writes event timestamps with.
+pub fn now() -> Time {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    Time::from_secs(since.map_or(0.0, |since| since.as_secs_f64()))
+}

@@ -1,0 +1,129 @@
+//! What the module says of itself.
+//!
+//! Source: the module. The HTTP side counts its own requests, see
+//! [`crate::http`].
+
+use std::sync::Arc;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::MetricFamily;
+
+use super::family::Spec;
+use super::health::Health;
+use super::{Context, Jobs};
+use crate::flux::{Error, Result};
+use crate::job::ProblemKind;
+
+const BUILD_INFO: Spec = Spec::gauge(
+    "flux_exporter_build_info",
+    &["version", "flux_core"],
+    "Always 1; the labels are the version of this module and that of the \
+     broker it runs in.",
+);
+const UP: Spec = Spec::gauge(
+    "flux_exporter_collector_up",
+    &["collector"],
+    "Whether the collector's source in Flux answers.",
+);
+const ERRORS: Spec = Spec::counter(
+    "flux_exporter_collector_errors_total",
+    &["collector"],
+    "Failed requests and messages that could not be used.",
+);
+const LAST_SUCCESS: Spec = Spec::gauge(
+    "flux_exporter_collector_last_success_timestamp_seconds",
+    &["collector"],
+    "When the collector's source was last heard from; 0 is never.",
+);
+const EVENTS: Spec = Spec::counter(
+    "flux_exporter_journal_events_total",
+    &[],
+    "Job events received from the job manager's journal, the backlog left \
+     out.",
+);
+const MALFORMED: Spec = Spec::counter(
+    "flux_exporter_journal_malformed_total",
+    &["kind"],
+    "Parts of the job journal that could not be read and were left out.",
+);
+const LAG: Spec = Spec::gauge(
+    "flux_exporter_journal_lag_seconds",
+    &[],
+    "Time from the last job event to its arrival here.",
+);
+const RESYNCS: Spec = Spec::counter(
+    "flux_exporter_journal_resyncs_total",
+    &[],
+    "Times that the job journal ended and was taken up again.",
+);
+
+const SPECS: &[Spec] =
+    &[BUILD_INFO, UP, ERRORS, LAST_SUCCESS, EVENTS, MALFORMED, LAG, RESYNCS];
+
+/// Starts the collector.
+pub fn start(context: &Context) -> Result<()> {
+    let handle = context.scope.handle();
+    let metrics = Metrics {
+        descs: SPECS.iter().map(Spec::desc).collect(),
+        flux_core: handle.attr(c"version").unwrap_or_default(),
+        jobs: context.jobs.clone(),
+        all: context.all.clone(),
+    };
+    for collector in [
+        Box::new(metrics) as Box<dyn Collector>,
+        Box::new(ProcessCollector::for_self()),
+    ] {
+        context
+            .registry
+            .register(collector)
+            .map_err(|error| Error::invalid(error.to_string()))?;
+    }
+    context.health.report(handle, Ok(()));
+    Ok(())
+}
+
+struct Metrics {
+    descs: Vec<Desc>,
+    flux_core: String,
+    jobs: Jobs,
+    all: Arc<[Arc<Health>]>,
+}
+
+impl Collector for Metrics {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut info = BUILD_INFO.family();
+        info.add(&[env!("CARGO_PKG_VERSION"), &self.flux_core], 1.0);
+        let (mut up, mut errors) = (UP.family(), ERRORS.family());
+        let mut last_success = LAST_SUCCESS.family();
+        for health in self.all.iter() {
+            let labels = [health.name()];
+            up.add(&labels, f64::from(u8::from(health.up())));
+            errors.add(&labels, health.errors() as f64);
+            last_success.add(&labels, health.last_success());
+        }
+        let mut families = vec![info, up, errors, last_success];
+        families.extend(self.journal());
+        families.into_iter().map(super::family::Family::done).collect()
+    }
+}
+
+impl Metrics {
+    fn journal(&self) -> [super::family::Family; 4] {
+        let (mut events, mut lag) = (EVENTS.family(), LAG.family());
+        let (mut resyncs, mut malformed) =
+            (RESYNCS.family(), MALFORMED.family());
+        let table = self.jobs.lock();
+        events.add(&[], table.events() as f64);
+        lag.add(&[], table.lag());
+        resyncs.add(&[], table.resyncs() as f64);
+        for (kind, count) in ProblemKind::ALL.iter().zip(table.problems()) {
+            malformed.add(&[kind.as_str()], count as f64);
+        }
+        [events, lag, resyncs, malformed]
+    }
+}

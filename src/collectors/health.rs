@@ -1,0 +1,114 @@
+//! How a collector is doing, for the exporter's own metrics and stats-get.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::{Value, json};
+
+use super::now;
+use crate::flux::{Error, Handle, Level, Result};
+
+/// Whether a collector's source answers, and since when.
+///
+/// Written by the module's thread, read by scrapes.
+pub struct Health {
+    name: &'static str,
+    up: AtomicBool,
+    errors: AtomicU64,
+    last_success: AtomicU64,
+    problem: Mutex<Option<String>>,
+}
+
+impl Health {
+    /// A collector that has not heard from its source yet.
+    pub fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            up: AtomicBool::new(false),
+            errors: AtomicU64::new(0),
+            last_success: AtomicU64::new(0),
+            problem: Mutex::new(None),
+        }
+    }
+
+    /// The collector's name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether its source answered when last asked.
+    pub fn up(&self) -> bool {
+        self.up.load(Relaxed)
+    }
+
+    /// How many times something went wrong.
+    pub fn errors(&self) -> u64 {
+        self.errors.load(Relaxed)
+    }
+
+    /// When its source last answered, in seconds since the epoch; 0 is never.
+    pub fn last_success(&self) -> f64 {
+        f64::from_bits(self.last_success.load(Relaxed))
+    }
+
+    /// The source answered, or did not. Said in the log when it changes.
+    pub fn report(&self, handle: Handle, result: Result<()>) {
+        match result {
+            Ok(()) => self.succeed(handle),
+            Err(error) => self.fail(handle, &error),
+        }
+    }
+
+    fn succeed(&self, handle: Handle) {
+        self.last_success.store(now().as_secs().to_bits(), Relaxed);
+        self.up.store(true, Relaxed);
+        if self.set_problem(None).is_some() {
+            handle.log(Level::Info, &format!("{}: recovered", self.name));
+        }
+    }
+
+    fn fail(&self, handle: Handle, error: &Error) {
+        self.up.store(false, Relaxed);
+        self.count_error();
+        let before = self.set_problem(Some(error.text.clone()));
+        if before.as_deref() != Some(&error.text) {
+            let line = format!("{}: {error}", self.name);
+            handle.log(Level::Warning, &line);
+        }
+    }
+
+    /// The source is not there at the moment, which is no error of anybody's.
+    pub fn down(&self) {
+        self.up.store(false, Relaxed);
+    }
+
+    /// Something went wrong that the source is not to blame for.
+    pub fn count_error(&self) {
+        self.errors.fetch_add(1, Relaxed);
+    }
+
+    /// The collector panicked and is out of service.
+    pub fn panicked(&self) {
+        self.up.store(false, Relaxed);
+        self.count_error();
+        self.set_problem(Some("panicked, see the log".into()));
+    }
+
+    /// For `stats-get`.
+    pub fn stats(&self) -> Value {
+        let problem =
+            self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        json!({
+            "up": self.up(),
+            "errors": self.errors(),
+            "last_success": self.last_success(),
+            "problem": *problem,
+        })
+    }
+
+    fn set_problem(&self, problem: Option<String>) -> Option<String> {
+        let mut slot =
+            self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::replace(&mut *slot, problem)
+    }
+}

@@ -1,0 +1,172 @@
+//! Jobs: how many, waiting for what, with how much, and what became of them.
+//!
+//! Source: `job-manager.events-journal`, a stream of every job event. The
+//! backlog of active jobs builds the table; from then on each event moves the
+//! totals that a scrape copies.
+//!
+//! The stream ends when job-manager is unloaded. It is taken up again with a
+//! growing delay, and the gap is made good: the new backlog has what happened
+//! to jobs that are still active, and where few inactive jobs are kept, the
+//! full one has those that came and went meanwhile. Jobs that are in neither
+//! are looked up one by one.
+
+pub mod metrics;
+mod vanished;
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use serde::Deserialize;
+
+use super::{Context, now};
+use crate::flux::{Error, Level, Result};
+use crate::job::What;
+use vanished::Vanished;
+
+/// First and longest delay before the stream is taken up again, in seconds.
+const BACKOFF: (f64, f64) = (0.1, 5.0);
+
+/// How long the job manager may take to answer, in seconds.
+const TIMEOUT: f64 = 10.0;
+
+/// With more inactive jobs than this the full backlog is not asked for: it
+/// stops the job manager for about 46 us a job.
+const FULL_BACKLOG: u64 = 10_000;
+
+/// Starts the collector.
+pub fn start(context: &Context) -> Result<()> {
+    context
+        .registry
+        .register(Box::new(metrics::Metrics::new(&context.jobs)))
+        .map_err(|error| Error::invalid(error.to_string()))?;
+    let jobs = context.jobs.clone();
+    context.scope.when_panicked(move || jobs.lock().lost(now()));
+    let journal = Rc::new(Journal {
+        context: context.clone(),
+        backoff: Cell::new(BACKOFF.0),
+        logged: Cell::new(0),
+        vanished: Vanished::new(context),
+    });
+    journal.open(false)
+}
+
+/// The stream, and the way back to it.
+struct Journal {
+    context: Context,
+    backoff: Cell<f64>,
+    /// The kinds of problem that were logged, as bits.
+    logged: Cell<u8>,
+    vanished: Vanished,
+}
+
+impl Journal {
+    fn open(self: Rc<Self>, full: bool) -> Result<()> {
+        self.context.jobs.lock().begin();
+        // schedulers annotate pending jobs again and again; nothing in it
+        // is for us
+        let payload = match full {
+            true => r#"{"full":true,"deny":{"annotations":1}}"#,
+            false => r#"{"full":false,"deny":{"annotations":1}}"#,
+        };
+        let journal = self.clone();
+        self.context.scope.stream(
+            c"job-manager.events-journal",
+            payload,
+            move |message| match message {
+                Ok(line) => journal.received(line),
+                Err(error) => journal.clone().ended(error),
+            },
+        )
+    }
+
+    fn received(&self, line: &str) {
+        let applied = self.context.jobs.lock().apply(line, now());
+        let handle = self.context.scope.handle();
+        for problem in applied.problems {
+            self.context.health.count_error();
+            // one that repeats would fill the log: the counter goes on
+            let logged = self.logged.get();
+            let bit = 1 << problem.kind as u8;
+            if logged & bit == 0 {
+                self.logged.set(logged | bit);
+                let line = format!("job journal: {}", problem.text);
+                handle.log(Level::Warning, &line);
+            }
+        }
+        if applied.what == What::Sentinel {
+            self.backoff.set(BACKOFF.0);
+            self.context.health.report(handle, Ok(()));
+            let vanished = self.context.jobs.lock().take_vanished();
+            self.vanished.look_up(vanished);
+        }
+    }
+
+    fn ended(self: Rc<Self>, error: Error) {
+        self.context.jobs.lock().lost(now());
+        let doing = error.context("job journal");
+        self.context.health.report(self.context.scope.handle(), Err(doing));
+        self.retry();
+    }
+
+    fn retry(self: Rc<Self>) {
+        let delay = self.backoff.get();
+        self.backoff.set((delay * 2.0).min(BACKOFF.1));
+        let scope = self.context.scope.clone();
+        let handle = scope.handle();
+        let again = self.clone();
+        if let Err(error) = scope.after(delay, move || again.ask()) {
+            self.context.health.report(handle, Err(error));
+        }
+    }
+
+    /// Asks whether the job manager is back, and how many inactive jobs a
+    /// full backlog would bring.
+    fn ask(self: Rc<Self>) {
+        let journal = self.clone();
+        let asked = self.context.scope.rpc(
+            c"job-manager.stats-get",
+            "{}",
+            TIMEOUT,
+            move |reply| {
+                let inactive = reply.and_then(inactive_jobs);
+                let opened = inactive.and_then(|inactive| {
+                    // without a table there is no gap to make good
+                    let gap = journal.context.jobs.lock().has_synced();
+                    let full = gap && inactive <= FULL_BACKLOG;
+                    journal.clone().open(full)
+                });
+                if opened.is_err() {
+                    journal.retry();
+                }
+            },
+        );
+        if asked.is_err() {
+            self.retry();
+        }
+    }
+}
+
+fn inactive_jobs(reply: &str) -> Result<u64> {
+    #[derive(Deserialize)]
+    struct Stats {
+        inactive_jobs: u64,
+    }
+    let stats: Stats = serde_json::from_str(reply).map_err(|error| {
+        Error::new(libc::EPROTO, format!("job-manager.stats-get: {error}"))
+    })?;
+    Ok(stats.inactive_jobs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_real_stats() {
+        let reply = r#"{"journal":{"listeners":1,"events":112},
+            "active_jobs":5,"inactive_jobs":8,"max_jobid":104035516416,
+            "housekeeping":{"running":{},"config":{}}}"#;
+        assert_eq!(inactive_jobs(reply), Ok(8));
+        assert!(inactive_jobs("{}").is_err());
+    }
+}

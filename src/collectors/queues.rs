@@ -1,0 +1,165 @@
+//! Which queues there are, and which of them start jobs.
+//!
+//! Source: `job-manager.queue-list` and `job-manager.queue-status`, polled;
+//! nothing is published when a queue is stopped or started. The answer goes
+//! into the job table, which counts the jobs that a stopped queue holds back.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Context;
+use crate::flux::{Error, Result};
+
+/// A round costs the job manager 0.3 ms for each queue.
+const INTERVAL: f64 = 5.0;
+
+/// Starts the collector.
+pub fn start(context: &Context) -> Result<()> {
+    let round = Rc::new(Round {
+        context: context.clone(),
+        busy: Cell::new(false),
+        pending: Cell::new(0),
+        queues: RefCell::new(Vec::new()),
+        result: RefCell::new(Ok(())),
+    });
+    context.scope.every(INTERVAL, move || round.clone().start())
+}
+
+#[derive(Deserialize)]
+struct List {
+    queues: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Status {
+    start: bool,
+}
+
+fn parse<'a, T: Deserialize<'a>>(method: &str, reply: &'a str) -> Result<T> {
+    serde_json::from_str(reply).map_err(|error| {
+        Error::new(libc::EPROTO, format!("job-manager.{method}: {error}"))
+    })
+}
+
+/// One round of questions: which queues there are, and the status of each.
+struct Round {
+    context: Context,
+    busy: Cell<bool>,
+    pending: Cell<usize>,
+    queues: RefCell<Vec<(String, bool)>>,
+    result: RefCell<Result<()>>,
+}
+
+impl Round {
+    fn start(self: Rc<Self>) {
+        if self.busy.replace(true) {
+            return; // the last round is not over yet
+        }
+        self.queues.borrow_mut().clear();
+        *self.result.borrow_mut() = Ok(());
+        let round = self.clone();
+        let asked = self.context.scope.rpc(
+            c"job-manager.queue-list",
+            "{}",
+            INTERVAL,
+            move |reply| {
+                let list = reply.and_then(|reply| parse("queue-list", reply));
+                match list {
+                    Ok(list) => round.ask_each(list),
+                    Err(error) => round.finish(Err(error)),
+                }
+            },
+        );
+        if let Err(error) = asked {
+            self.finish(Err(error));
+        }
+    }
+
+    fn ask_each(self: Rc<Self>, list: List) {
+        // an empty list stands for the anonymous queue, which has no name
+        let names = match list.queues.is_empty() {
+            true => vec![None],
+            false => list.queues.into_iter().map(Some).collect(),
+        };
+        self.pending.set(names.len());
+        for name in names {
+            let payload = match &name {
+                Some(name) => json!({ "name": name }).to_string(),
+                None => "{}".to_owned(),
+            };
+            let round = self.clone();
+            let asked = self.context.scope.rpc(
+                c"job-manager.queue-status",
+                &payload,
+                INTERVAL,
+                move |reply| {
+                    let name = name.unwrap_or_default();
+                    let status = reply
+                        .and_then(|reply| parse("queue-status", reply))
+                        .map(|status: Status| (name, status.start));
+                    round.answered(status);
+                },
+            );
+            if let Err(error) = asked {
+                self.answered(Err(error));
+            }
+        }
+    }
+
+    fn answered(&self, status: Result<(String, bool)>) {
+        match status {
+            Ok(queue) => self.queues.borrow_mut().push(queue),
+            // a queue that left the configuration since the list was made
+            Err(error) if error.errno == libc::EINVAL => {}
+            Err(error) => *self.result.borrow_mut() = Err(error),
+        }
+        let pending = self.pending.get() - 1;
+        self.pending.set(pending);
+        if pending == 0 {
+            self.finish(self.result.replace(Ok(())));
+        }
+    }
+
+    fn finish(&self, result: Result<()>) {
+        self.busy.set(false);
+        if result.is_ok() {
+            let queues = self.queues.borrow();
+            let names: Vec<_> = queues.iter().map(|(name, _)| name).collect();
+            let stopped: Vec<_> = queues
+                .iter()
+                .filter(|(_, started)| !started)
+                .map(|(name, _)| name.as_str())
+                .collect();
+            let mut table = self.context.jobs.lock();
+            // the anonymous queue is what there is when there are no others
+            let anonymous = names.iter().any(|name| name.is_empty());
+            table.set_queues(if anonymous { &[] } else { &names });
+            table.set_stopped(&stopped);
+        }
+        self.context.health.report(self.context.scope.handle(), result);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_real_answers() {
+        let list: List =
+            parse("queue-list", r#"{"queues":["batch","debug"]}"#).unwrap();
+        assert_eq!(list.queues, ["batch", "debug"]);
+        let status: Status = parse(
+            "queue-status",
+            r#"{"enable":true,"start":false,"blocked":"scheduler",
+                "stop_reason":"Scheduler is offline"}"#,
+        )
+        .unwrap();
+        assert!(!status.start);
+        let error = parse::<Status>("queue-status", "{}").err().unwrap();
+        assert!(error.text.starts_with("job-manager.queue-status: missing"));
+    }
+}

@@ -1,0 +1,161 @@
+//! One load of the module: settings, state, collectors, endpoint; and the
+//! one teardown.
+
+mod listeners;
+mod service;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus::Registry;
+
+use crate::collectors::health::Health;
+use crate::collectors::{self, Context, Jobs};
+use crate::config::Config;
+use crate::flux::{self, Error, Handle, Level, OnPanic, Result, Scope};
+use crate::http::{About, Limits, Server, Site};
+use crate::job::Table;
+use listeners::Listeners;
+
+/// How long the thread that serves HTTP may take to end. It does nothing that
+/// blocks, so this is a bound on surprises.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The name of that thread, as `ps -L` shows it.
+const THREAD: &str = "prom-http";
+
+/// How long the broker may take to tell its configuration.
+const CONFIG_TIMEOUT: f64 = 10.0;
+
+/// Everything that one load of the module consists of.
+pub struct Module {
+    /// The module's own requests and timers, and one scope a collector.
+    scopes: Vec<Scope>,
+    listeners: Listeners,
+}
+
+impl flux::run::Module for Module {
+    fn load(handle: Handle, args: &[String]) -> Result<Self> {
+        let config = Rc::new(read_config(handle, args)?);
+        let jobs = Jobs::new(Table::new(config.buckets.as_slice().into()));
+        let registry = Registry::new();
+        let site = Arc::new(site(handle, &registry, &jobs)?);
+        let server = flux::thread::with_signals_blocked(|| {
+            Server::start(site.clone(), Limits::default(), THREAD)
+        })
+        .map_err(|error| Error::from(error).context("http thread"))?;
+
+        let scope = Scope::new(handle, "module", OnPanic::Continue);
+        let listeners = Listeners::new(scope.clone(), server);
+        // From here on an early return must end what was begun.
+        let mut module = Self { scopes: vec![scope], listeners };
+        match module.start(handle, args, config, jobs, registry, site) {
+            Ok(()) => Ok(module),
+            Err(error) => {
+                flux::run::Module::unload(module, handle);
+                Err(error)
+            }
+        }
+    }
+
+    fn unload(self, handle: Handle) {
+        for scope in &self.scopes {
+            scope.close();
+        }
+        if !self.listeners.stop(STOP_TIMEOUT) {
+            // Unloading code that still runs would crash the broker.
+            let pinned = flux::thread::pin_library();
+            handle.log(
+                Level::Error,
+                &format!(
+                    "http thread did not stop within {} s; {}",
+                    STOP_TIMEOUT.as_secs(),
+                    match pinned {
+                        true => "the library stays mapped",
+                        false => "the library could not be pinned",
+                    }
+                ),
+            );
+        }
+    }
+}
+
+impl Module {
+    fn start(
+        &mut self,
+        handle: Handle,
+        args: &[String],
+        config: Rc<Config>,
+        jobs: Jobs,
+        registry: Registry,
+        site: Arc<Site>,
+    ) -> Result<()> {
+        let rank = handle.rank()?;
+        let entries: Vec<_> = collectors::ALL
+            .iter()
+            .filter(|entry| entry.every_rank || rank == 0)
+            .collect();
+        let all: Arc<[_]> = entries
+            .iter()
+            .map(|entry| Arc::new(Health::new(entry.name)))
+            .collect();
+        for (entry, health) in entries.iter().zip(all.iter()) {
+            let name = format!("collector {}", entry.name);
+            let scope = Scope::new(handle, &name, OnPanic::Close);
+            self.scopes.push(scope.clone());
+            let told = health.clone();
+            scope.when_panicked(move || told.panicked());
+            let context = Context {
+                scope,
+                registry: registry.clone(),
+                health: health.clone(),
+                all: all.clone(),
+                jobs: jobs.clone(),
+                config: config.clone(),
+            };
+            (entry.start)(&context).map_err(|e| e.context(name))?;
+        }
+        self.listeners.open(&config.listen, config.strict)?;
+        service::Service {
+            scope: self.scopes[0].clone(),
+            args: args.to_vec(),
+            jobs,
+            all,
+            listeners: self.listeners.clone(),
+            site,
+        }
+        .start(&handle.name())
+    }
+}
+
+fn read_config(handle: Handle, args: &[String]) -> Result<Config> {
+    let table = handle
+        .call(c"config.get", c"{}", CONFIG_TIMEOUT)
+        .map_err(|error| error.context("config.get"))?;
+    service::parse_config(&table, args)
+}
+
+fn site(handle: Handle, registry: &Registry, jobs: &Jobs) -> Result<Site> {
+    let jobs = jobs.clone();
+    let ready = move || match jobs.lock().synced() {
+        true => Ok(()),
+        false => Err("the job journal is not caught up".to_owned()),
+    };
+    let facts = [
+        ("Flux", handle.attr(c"version")),
+        ("host", handle.attr(c"hostname")),
+        ("rank", handle.attr(c"rank")),
+        ("instance level", handle.attr(c"instance-level")),
+    ];
+    let about = About {
+        name: handle.name(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        facts: facts
+            .into_iter()
+            .filter_map(|(what, value)| Some((what.into(), value?)))
+            .collect(),
+    };
+    Site::new(registry.clone(), Arc::new(ready), about)
+        .map_err(|error| Error::invalid(error.to_string()))
+}

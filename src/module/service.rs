@@ -1,0 +1,91 @@
+//! What the module answers over Flux: `NAME.stats-get` and
+//! `NAME.config-reload`.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::listeners::Listeners;
+use crate::collectors::Jobs;
+use crate::collectors::health::Health;
+use crate::config::Config;
+use crate::flux::{Error, Result, Role, Scope};
+use crate::http::Site;
+
+/// The state that requests are answered from.
+#[derive(Clone)]
+pub struct Service {
+    /// Where the handlers live.
+    pub scope: Scope,
+    /// The module's arguments, which override the table at reload too.
+    pub args: Vec<String>,
+    /// The job table.
+    pub jobs: Jobs,
+    /// How the collectors are doing.
+    pub all: Arc<[Arc<Health>]>,
+    /// Where the endpoint listens.
+    pub listeners: Listeners,
+    /// What the endpoint counts.
+    pub site: Arc<Site>,
+}
+
+impl Service {
+    /// Registers the methods under the name that the module was loaded as.
+    pub fn start(self, name: &str) -> Result<()> {
+        let scope = self.scope.clone();
+        let service = self.clone();
+        scope.serve(&format!("{name}.stats-get"), Role::Guest, move |_| {
+            Ok(service.stats().to_string())
+        })?;
+        let topic = format!("{name}.config-reload");
+        scope.serve(&topic, Role::Owner, move |request| {
+            self.reload(request.payload()?)?;
+            Ok(String::new())
+        })
+    }
+
+    fn reload(&self, payload: &str) -> Result<()> {
+        let config = parse_config(payload, &self.args)?;
+        // the part that can fail first, so that all is applied or nothing
+        self.listeners.replace(&config.listen)?;
+        self.jobs.lock().set_bounds(config.buckets.as_slice().into());
+        Ok(())
+    }
+
+    fn stats(&self) -> Value {
+        let collectors: Map<_, _> = self
+            .all
+            .iter()
+            .map(|health| (health.name().to_owned(), health.stats()))
+            .collect();
+        let table = self.jobs.lock();
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "listeners": self.listeners.stats(),
+            "http": {
+                "connections": self.site.counts().connections.get(),
+                "refused": self.site.counts().refused.get(),
+                "scrapes": self.site.counts().scrape_seconds.get_sample_count(),
+            },
+            "collectors": collectors,
+            "jobs": { "active": table.active() },
+            "journal": {
+                "synced": table.synced(),
+                "events": table.events(),
+                "resyncs": table.resyncs(),
+                "lag": table.lag(),
+            },
+            "panics": self.scope.panics(),
+        })
+    }
+}
+
+/// Settings from the whole of Flux's configuration, as JSON, and the module's
+/// arguments.
+pub fn parse_config(table: &str, args: &[String]) -> Result<Config> {
+    let table: Value = serde_json::from_str(table).map_err(|error| {
+        Error::new(libc::EPROTO, format!("configuration: {error}"))
+    })?;
+    Config::from_json(&table, args)
+        .map_err(|error| Error::invalid(error.to_string()))
+}
