@@ -1,1 +1,48 @@
-//! stub
+//! Jobs: what the job manager's journal says, turned into totals.
+//!
+//! Everything here is a pure function of journal text and of times handed
+//! in: no I/O and no clock, so that every rule can be tested on a string.
+//! [`Table`] is the door; it reads one journal response at a time and keeps
+//! [`Totals`].  Below it, from the outside in:
+//!
+//! - `table`, `resync`: the active jobs, and how they survive a break of the
+//!   stream; `applied`, `problem`: what is said of each response
+//! - `apply`, `step`: what events do to one job
+//! - `active`: what is remembered of one active job
+//! - `totals`, `queue`, `histogram`, `integral`: the numbers
+//! - `event`, `state`, `exception`, `outcome`: the journal's words (RFC 18,
+//!   RFC 21)
+//! - `jobspec`, `count`, `resources`, `idset`: sizes (RFC 14, 45, 20, 22)
+
+pub mod active;
+mod applied;
+mod apply;
+pub mod count;
+pub mod event;
+pub mod exception;
+pub mod histogram;
+pub mod idset;
+pub mod integral;
+pub mod jobspec;
+pub mod outcome;
+pub mod problem;
+mod queue;
+pub mod resources;
+mod resync;
+pub mod state;
+mod step;
+pub mod table;
+#[cfg(test)]
+mod tests;
+mod time;
+pub mod totals;
+
+pub use applied::{Applied, What};
+pub use problem::{Malformed, Problem, ProblemKind};
+pub use queue::QueueTotals;
+pub use table::Table;
+pub use time::Time;
+pub use totals::Totals;
+
+/// A job's id, as the 64 bit number the journal uses (FLUID).
+pub type JobId = u64;

@@ -70,9 +70,8 @@ mod tests {
 
     #[test]
     fn os_errors_keep_their_errno_and_plain_text() {
-        let error = Error::from(std::io::Error::from_raw_os_error(
-            libc::EADDRINUSE,
-        ));
+        let error =
+            Error::from(std::io::Error::from_raw_os_error(libc::EADDRINUSE));
         assert_eq!(error.errno, libc::EADDRINUSE);
         assert_eq!(error.text, "Address already in use");
         assert_eq!(

@@ -120,7 +120,9 @@ impl Drop for Rpc {
     fn drop(&mut self) {
         // SAFETY: it was made in `request` and nobody else destroys it.
         // libflux allows this inside its own continuation.
-        unsafe { sys::flux_future_destroy(self.future.replace(ptr::null_mut())) }
+        unsafe {
+            sys::flux_future_destroy(self.future.replace(ptr::null_mut()))
+        }
     }
 }
 
@@ -151,9 +153,8 @@ pub(super) unsafe fn reply<'a>(
     if unsafe { sys::flux_rpc_get(future, &raw mut payload) } < 0 {
         let mut error = Error::last();
         // SAFETY: the future is valid, the string its own, copied at once.
-        let text = unsafe {
-            handle::text(sys::flux_future_error_string(future))
-        };
+        let text =
+            unsafe { handle::text(sys::flux_future_error_string(future)) };
         if let Some(text) = text {
             error.text = text;
         }
@@ -163,7 +164,7 @@ pub(super) unsafe fn reply<'a>(
         return Ok("");
     }
     // SAFETY: a string payload is NUL-terminated.
-    unsafe { CStr::from_ptr(payload) }.to_str().map_err(|_| {
-        Error::new(libc::EPROTO, "response payload is not UTF-8")
-    })
+    unsafe { CStr::from_ptr(payload) }
+        .to_str()
+        .map_err(|_| Error::new(libc::EPROTO, "response payload is not UTF-8"))
 }

@@ -52,9 +52,8 @@ pub unsafe fn main<M: Module>(
         Ok(running) => {
             // SAFETY: `h` is valid; `stop` takes back the box that `load`
             // made, once.
-            let rc = unsafe {
-                flux_prometheus_run(h, stop::<M>, running.cast())
-            };
+            let rc =
+                unsafe { flux_prometheus_run(h, stop::<M>, running.cast()) };
             if rc < 0 {
                 let text = c"reactor failed, module unloaded";
                 // SAFETY: `h` is valid; the format consumes one C string.

@@ -35,7 +35,7 @@ struct Inner {
     name: String,
     on_panic: OnPanic,
     panics: Cell<u64>,
-    panicked: RefCell<Option<Box<dyn Fn()>>>,
+    panicked: RefCell<Vec<Rc<dyn Fn()>>>,
     closed: Cell<bool>,
     next: Cell<u64>,
     items: RefCell<BTreeMap<u64, Rc<dyn Any>>>,
@@ -59,7 +59,7 @@ impl Scope {
             name: name.to_owned(),
             on_panic,
             panics: Cell::new(0),
-            panicked: RefCell::new(None),
+            panicked: RefCell::new(Vec::new()),
             closed: Cell::new(false),
             next: Cell::new(0),
             items: RefCell::new(BTreeMap::new()),
@@ -73,7 +73,7 @@ impl Scope {
 
     /// Has `f` told of every panic in a callback of this scope.
     pub fn when_panicked(&self, f: impl Fn() + 'static) {
-        *self.0.panicked.borrow_mut() = Some(Box::new(f));
+        self.0.panicked.borrow_mut().push(Rc::new(f));
     }
 
     /// How many callbacks of this scope have panicked.
@@ -94,7 +94,8 @@ impl Scope {
         while let Some((_, item)) = self.pop() {
             drop(item);
         }
-        *self.0.panicked.borrow_mut() = None;
+        let hooks = self.0.panicked.take();
+        drop(hooks);
     }
 
     fn pop(&self) -> Option<(u64, Rc<dyn Any>)> {
@@ -147,7 +148,8 @@ impl Scope {
         };
         let message = format!("{}: panic: {text}{outcome}", self.0.name);
         self.0.handle.log(Level::Error, &message);
-        if let Some(hook) = &*self.0.panicked.borrow() {
+        let hooks = self.0.panicked.borrow().clone();
+        for hook in hooks {
             hook();
         }
         if self.0.on_panic == OnPanic::Close {

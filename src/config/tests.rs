@@ -1,0 +1,131 @@
+//! Whole configurations, and the sentences that reject them.
+
+use serde_json::{Value, json};
+
+use super::{Config, SETTINGS};
+
+fn read(table: Value, args: &[&str]) -> Result<Config, String> {
+    let args: Vec<String> = args.iter().map(|a| a.to_string()).collect();
+    Config::from_json(&json!({ "prometheus": table, "tbon": {} }), &args)
+        .map_err(|e| e.to_string())
+}
+
+fn refusal(table: Value, args: &[&str]) -> String {
+    read(table, args).unwrap_err()
+}
+
+fn listen(config: Result<Config, String>) -> Vec<String> {
+    config.unwrap().listen.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn nothing_said_means_the_defaults() {
+    let default = Config::default();
+    assert_eq!(default.listen[0].to_string(), "[::]:8080");
+    assert!(!default.strict);
+    assert_eq!(Config::from_json(&Value::Null, &[]), Ok(default.clone()));
+    assert_eq!(Config::from_json(&json!({}), &[]), Ok(default.clone()));
+    assert_eq!(read(json!({}), &[]), Ok(default));
+}
+
+#[test]
+fn every_default_in_the_table_is_the_default() {
+    for setting in SETTINGS {
+        // port's default is listen's
+        let arg = format!("{}={}", setting.key, setting.default);
+        let config = read(json!({}), &[&arg]);
+        assert_eq!(config, Ok(Config::default()), "{arg}");
+    }
+}
+
+#[test]
+fn settings_are_sorted_and_described() {
+    assert!(SETTINGS.is_sorted_by_key(|s| s.key));
+    for setting in SETTINGS {
+        assert!(setting.help.ends_with('.'), "{}", setting.key);
+        assert!(!setting.value.is_empty(), "{}", setting.key);
+    }
+}
+
+#[test]
+fn a_table_sets_all() {
+    let config = read(
+        json!({
+            "listen": ["127.0.0.1:9100", "[::1]:9100"],
+            "buckets": [0.5, "1s", "1m"],
+            "strict": true,
+        }),
+        &[],
+    );
+    assert_eq!(listen(config.clone()), ["127.0.0.1:9100", "[::1]:9100"]);
+    let config = config.unwrap();
+    assert_eq!(config.buckets, [0.5, 1.0, 60.0]);
+    assert!(config.strict);
+}
+
+#[test]
+fn arguments_override_the_table() {
+    let table = json!({ "port": 1, "strict": true, "buckets": [1] });
+    let args = ["listen=localhost:2,:3", "strict=false", "buckets=1m,1h"];
+    let config = read(table, &args);
+    assert_eq!(listen(config.clone()), ["127.0.0.1:2", "[::]:3"]);
+    let config = config.unwrap();
+    assert_eq!(config.buckets, [60.0, 3600.0]);
+    assert!(!config.strict);
+
+    let config = read(json!({ "listen": "127.0.0.1:1" }), &["port=2"]);
+    assert_eq!(listen(config), ["[::]:2"]);
+    assert!(read(json!({}), &["strict"]).unwrap().strict);
+}
+
+#[test]
+fn listen_and_port_in_one_source_is_an_error() {
+    assert_eq!(
+        refusal(json!({ "listen": ":1", "port": 1 }), &[]),
+        "prometheus.port: give either listen or port, not both"
+    );
+    for args in [["listen=:1", "port=1"], ["port=1", "listen=:1"]] {
+        let text = refusal(json!({}), &args);
+        assert!(text.ends_with("give either listen or port, not both"));
+    }
+}
+
+#[test]
+fn unknown_keys_are_named_with_the_known_ones() {
+    let known = "unknown key (known: buckets, listen, port, strict)";
+    assert_eq!(
+        refusal(json!({ "prot": 8080 }), &[]),
+        format!("prometheus.prot: {known}")
+    );
+    for arg in ["prot=8080", "prot"] {
+        assert_eq!(
+            refusal(json!({}), &[arg]),
+            format!("argument prot: {known}")
+        );
+    }
+    assert!(refusal(json!({}), &[""]).contains("unknown key"));
+}
+
+#[test]
+fn wrong_shapes_say_what_was_expected() {
+    assert_eq!(
+        refusal(json!(8080), &[]),
+        "prometheus: expected a table, got integer"
+    );
+    assert_eq!(
+        refusal(json!({ "strict": "yes" }), &[]),
+        "prometheus.strict: expected true or false, got string"
+    );
+    assert_eq!(
+        refusal(json!({}), &["strict=yes"]),
+        "argument strict: expected true or false, got \"yes\""
+    );
+    assert_eq!(
+        refusal(json!({}), &["port"]),
+        "argument port: expected port=VALUE"
+    );
+    assert_eq!(
+        refusal(json!({}), &["port=1", "port=2"]),
+        "argument port: given more than once"
+    );
+}

@@ -1,0 +1,138 @@
+//! One connection, from accept to close.
+
+use std::{
+    convert::Infallible,
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use hyper::{
+    Request, StatusCode,
+    body::Incoming,
+    header::{CONNECTION, HeaderValue},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::TokioIo;
+use prometheus::IntGauge;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    sync::OwnedSemaphorePermit,
+    time::timeout,
+};
+
+use super::{
+    Limits, Site,
+    routes::{self, Answer, OTHER},
+    socket::{HeaderDone, Socket},
+};
+
+/// What a client may still send, after the last answer, for that answer to
+/// reach it.
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// Serves one connection until either side is done with it.
+///
+/// `permit` is given back at the end.
+pub(super) async fn serve(
+    stream: TcpStream,
+    site: Arc<Site>,
+    limits: Limits,
+    permit: OwnedSemaphorePermit,
+) {
+    let _open = Open::new(site.counts().connections.clone());
+    let header_done = HeaderDone::default();
+    let room = Arc::clone(permit.semaphore());
+    let socket = Socket::new(stream, limits, room, header_done.clone());
+    let served = AtomicU32::new(0);
+    let service = service_fn(|request: Request<Incoming>| {
+        header_done.set();
+        let last =
+            served.fetch_add(1, Ordering::Relaxed) + 1 >= limits.requests;
+        let site = &site;
+        // boxed, for poll_without_shutdown moves it
+        let answer: Pin<Box<dyn Future<Output = _> + Send>> =
+            Box::pin(async move {
+                let answer = routes::answer(site, &limits, &request).await;
+                Ok::<Answer, Infallible>(if last {
+                    closing(answer)
+                } else {
+                    answer
+                })
+            });
+        answer
+    });
+    let mut connection = http1::Builder::new()
+        // No timer, so hyper has no timeouts: its header timeout runs while
+        // a connection is idle as well. Socket's do not.
+        .max_buf_size(limits.header_bytes)
+        .max_headers(limits.headers)
+        // `printf ... | nc` closes its half first and wants its answer
+        .half_close(true)
+        .serve_connection(TokioIo::new(socket), service);
+    let result = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    match &result {
+        Err(e) if e.is_parse_too_large() => {
+            let code = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            site.counts().request(OTHER, code);
+        }
+        Err(e) if e.is_parse() => {
+            site.counts().request(OTHER, StatusCode::BAD_REQUEST);
+        }
+        // broken or timed out: there is nobody to say goodbye to
+        Err(_) => return,
+        Ok(()) => (),
+    }
+    let socket = connection.into_parts().io.into_inner().into_inner();
+    let _ = timeout(limits.linger, linger(socket)).await;
+}
+
+fn closing(mut answer: Answer) -> Answer {
+    let close = HeaderValue::from_static("close");
+    answer.headers_mut().insert(CONNECTION, close);
+    answer
+}
+
+/// Says goodbye and waits for the client to do the same: closing a socket
+/// that has unread bytes resets it, and the client may lose the answer.
+async fn linger(socket: impl AsyncRead + AsyncWrite) -> io::Result<()> {
+    let mut socket = pin!(socket);
+    poll_fn(|cx| socket.as_mut().poll_shutdown(cx)).await?;
+    let mut scratch = [0; 1024];
+    let mut left = LINGER_BYTES;
+    while left > 0 {
+        let n = poll_fn(|cx| {
+            let mut buf = ReadBuf::new(&mut scratch);
+            let read = socket.as_mut().poll_read(cx, &mut buf);
+            read.map_ok(|()| buf.filled().len())
+        })
+        .await?;
+        if n == 0 {
+            break;
+        }
+        left = left.saturating_sub(n);
+    }
+    Ok(())
+}
+
+/// Counts a connection while it is open, however it ends.
+struct Open(IntGauge);
+
+impl Open {
+    fn new(gauge: IntGauge) -> Self {
+        gauge.inc();
+        Self(gauge)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

@@ -1,0 +1,122 @@
+//! From a request to its answer; no sockets here.
+
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Body, Bytes},
+    header::{
+        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH,
+        CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+        RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    },
+};
+
+use super::{Limits, Site, page, rendering::Failure};
+
+/// The values of the label `path`; no others, whatever clients ask for.
+pub(super) const PATHS: [&str; 4] = ["/metrics", "/healthz", "/readyz", "/"];
+
+/// The path of everything else, for counting.
+pub(super) const OTHER: &str = "other";
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// An answer. The body is there even if the method is HEAD: hyper leaves it
+/// out and keeps the headers.
+pub(super) type Answer = Response<Full<Bytes>>;
+
+/// Answers a request, and counts it.
+pub(super) async fn answer<B: Body>(
+    site: &Site,
+    limits: &Limits,
+    request: &Request<B>,
+) -> Answer {
+    let path =
+        PATHS.into_iter().find(|p| *p == request.uri().path()).unwrap_or(OTHER);
+    let answer = if request.body().is_end_stream() {
+        route(site, limits, request.method(), path).await
+    } else {
+        // Closed, for where the next request begins is past the body.
+        let text = "a request must not have a body\n";
+        let answer = plain(StatusCode::PAYLOAD_TOO_LARGE, text);
+        with(answer, CONNECTION, "close")
+    };
+    site.counts().request(path, answer.status());
+    answer
+}
+
+async fn route(
+    site: &Site,
+    limits: &Limits,
+    method: &Method,
+    path: &str,
+) -> Answer {
+    if path == OTHER {
+        let text = "no such page; there are /metrics, /healthz, /readyz, /\n";
+        return plain(StatusCode::NOT_FOUND, text);
+    }
+    if method != Method::GET && method != Method::HEAD {
+        let text = "only GET and HEAD are answered\n";
+        let answer = plain(StatusCode::METHOD_NOT_ALLOWED, text);
+        return with(answer, ALLOW, "GET, HEAD");
+    }
+    match path {
+        "/metrics" => metrics(site, limits).await,
+        "/healthz" => plain(StatusCode::OK, "ok\n"),
+        "/readyz" => match site.ready() {
+            Ok(()) => plain(StatusCode::OK, "ready\n"),
+            Err(why) => {
+                plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
+            }
+        },
+        _ => {
+            let html = page::home(site.about(), &site.ready());
+            let answer = body(StatusCode::OK, "text/html; charset=utf-8", html);
+            // the page is all there is: nothing from elsewhere, ever
+            let policy = "default-src 'none'; style-src 'unsafe-inline'";
+            with(answer, CONTENT_SECURITY_POLICY, policy)
+        }
+    }
+}
+
+async fn metrics(site: &Site, limits: &Limits) -> Answer {
+    match site.render(limits.rendered_bytes).await {
+        Ok(bytes) => body(StatusCode::OK, prometheus::TEXT_FORMAT, bytes),
+        Err(Failure::Broken(why)) => {
+            plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n"))
+        }
+        Err(Failure::Busy) => {
+            let text = "too many answers are waiting for slow readers\n";
+            let answer = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+            with(answer, RETRY_AFTER, "1")
+        }
+    }
+}
+
+fn plain(code: StatusCode, text: impl Into<Bytes>) -> Answer {
+    body(code, TEXT, text)
+}
+
+fn body(
+    code: StatusCode,
+    kind: &'static str,
+    bytes: impl Into<Bytes>,
+) -> Answer {
+    let bytes = bytes.into();
+    let length = HeaderValue::from(bytes.len());
+    let mut answer = Response::new(Full::new(bytes));
+    *answer.status_mut() = code;
+    answer.headers_mut().insert(CONTENT_LENGTH, length);
+    // a number from a cache is a wrong number
+    let answer = with(answer, CACHE_CONTROL, "no-store");
+    let answer = with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
+    with(answer, CONTENT_TYPE, kind)
+}
+
+fn with(mut answer: Answer, name: HeaderName, value: &'static str) -> Answer {
+    answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    answer
+}
+
+#[cfg(test)]
+mod tests;

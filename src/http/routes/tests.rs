@@ -1,0 +1,141 @@
+//! Every route, without a socket.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use http_body_util::BodyExt;
+use prometheus::{IntGauge, Registry};
+
+use super::*;
+use crate::http::About;
+
+fn site(ready: Arc<AtomicBool>) -> Site {
+    let registry = Registry::new();
+    let gauge = IntGauge::new("flux_test", "A \"test\".").unwrap();
+    registry.register(Box::new(gauge)).unwrap();
+    let ready = move || match ready.load(Ordering::Relaxed) {
+        true => Ok(()),
+        false => Err("no baseline yet".into()),
+    };
+    let about = About {
+        name: "prometheus".into(),
+        version: "1.2.3".into(),
+        facts: vec![("rank".into(), "<0>".into())],
+    };
+    Site::new(registry, Arc::new(ready), about).unwrap()
+}
+
+fn ask_of(
+    site: &Site,
+    method: &str,
+    uri: &str,
+    body: &str,
+) -> (Answer, String) {
+    let request = Request::builder()
+        .method(method)
+        .uri(uri)
+        .body(Full::new(Bytes::from(body.to_owned())))
+        .unwrap();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let answer = answer(site, &Limits::default(), &request).await;
+        let bytes = answer.clone().into_body().collect().await.unwrap();
+        let text = String::from_utf8(bytes.to_bytes().to_vec()).unwrap();
+        (answer, text)
+    })
+}
+
+fn ask(method: &str, uri: &str, body: &str) -> (Answer, String) {
+    ask_of(&site(Arc::new(AtomicBool::new(true))), method, uri, body)
+}
+
+fn header(answer: &Answer, name: HeaderName) -> &str {
+    answer.headers()[name].to_str().unwrap()
+}
+
+#[test]
+fn metrics_are_text_0_0_4() {
+    for uri in ["/metrics", "/metrics?x=1", "http://node7:8080/metrics"] {
+        let (answer, text) = ask("GET", uri, "");
+        assert_eq!(answer.status(), StatusCode::OK);
+        let kind = header(&answer, CONTENT_TYPE);
+        assert_eq!(kind, "text/plain; version=0.0.4");
+        let length: usize = header(&answer, CONTENT_LENGTH).parse().unwrap();
+        assert_eq!(length, text.len());
+        assert!(text.ends_with('\n'));
+        assert!(text.contains("\nflux_test 0\n"), "{text}");
+    }
+}
+
+#[test]
+fn health_and_readiness() {
+    let ready = Arc::new(AtomicBool::new(false));
+    let site = site(ready.clone());
+    let (answer, text) = ask_of(&site, "GET", "/readyz", "");
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(text, "no baseline yet\n");
+    let (answer, text) = ask_of(&site, "GET", "/healthz", "");
+    assert_eq!((answer.status(), &*text), (StatusCode::OK, "ok\n"));
+    ready.store(true, Ordering::Relaxed);
+    let (answer, text) = ask_of(&site, "GET", "/readyz", "");
+    assert_eq!((answer.status(), &*text), (StatusCode::OK, "ready\n"));
+}
+
+#[test]
+fn the_page_escapes_and_loads_nothing() {
+    let (answer, text) = ask("GET", "/", "");
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(header(&answer, CONTENT_TYPE), "text/html; charset=utf-8");
+    assert!(text.contains("1.2.3"));
+    assert!(text.contains("&lt;0&gt;"), "{text}");
+    for link in PATHS.iter().filter(|p| **p != "/") {
+        let href = format!("href=\"{}\"", link.trim_start_matches('/'));
+        assert!(text.contains(&href), "{text}");
+    }
+    for outside in ["http:", "https:", "src=", "<script"] {
+        assert!(!text.contains(outside), "{outside}");
+    }
+}
+
+#[test]
+fn refusals() {
+    for (method, uri, body, code) in [
+        ("GET", "/metric", "", 404),
+        ("GET", "/metrics/", "", 404),
+        ("POST", "/nothing", "", 404),
+        ("OPTIONS", "*", "", 404),
+        ("CONNECT", "node7:80", "", 404),
+        ("POST", "/metrics", "", 405),
+        ("DELETE", "/", "", 405),
+        ("GET", "/metrics", "x", 413),
+        ("POST", "/metrics", "x", 413),
+    ] {
+        let (answer, text) = ask(method, uri, body);
+        assert_eq!(answer.status(), code, "{method} {uri}");
+        assert_eq!(header(&answer, CONTENT_TYPE), TEXT);
+        assert!(text.ends_with('\n') && text.len() > 10, "{text}");
+        match code {
+            405 => assert_eq!(header(&answer, ALLOW), "GET, HEAD"),
+            413 => assert_eq!(header(&answer, CONNECTION), "close"),
+            _ => (),
+        }
+    }
+}
+
+#[test]
+fn requests_are_counted_under_few_names() {
+    let site = site(Arc::new(AtomicBool::new(true)));
+    ask_of(&site, "GET", "/metrics", "");
+    for n in 0..10 {
+        ask_of(&site, "GET", &format!("/{n}"), "");
+    }
+    let count = |path, code| {
+        site.counts().requests.with_label_values(&[path, code]).get()
+    };
+    assert_eq!(count("/metrics", "200"), 1);
+    assert_eq!(count("other", "404"), 10);
+    assert_eq!(site.counts().scrape_seconds.get_sample_count(), 1);
+}

@@ -1,0 +1,261 @@
+//! A socket that gives up on a client that keeps us waiting.
+//!
+//! It tells three ways to be slow apart: a header that does not come to its
+//! end, silence between two requests (which is how a Prometheus behaves, so
+//! it may last), and an answer that is not read.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    sync::Semaphore,
+    time::{Instant, Sleep, sleep_until},
+};
+
+use super::Limits;
+
+/// Tells the socket that the header it was reading is complete.
+#[derive(Debug, Clone, Default)]
+pub(super) struct HeaderDone(Arc<AtomicBool>);
+
+impl HeaderDone {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn take(&self) -> bool {
+        self.0.swap(false, Ordering::Relaxed)
+    }
+}
+
+/// What the client is expected to send.
+#[derive(Debug, Clone, Copy)]
+enum Expect {
+    /// The rest of a header it began, or the first one.
+    Header,
+    /// Nothing in particular; a further request some time.
+    Request,
+}
+
+/// A stream with timeouts on reading and writing.
+pub(super) struct Socket<S> {
+    stream: S,
+    limits: Limits,
+    room: Arc<Semaphore>,
+    header_done: HeaderDone,
+    expect: Expect,
+    read: Alarm,
+    write: Alarm,
+}
+
+impl<S> Socket<S> {
+    /// `room` has a permit for each connection that could still be accepted.
+    pub(super) fn new(
+        stream: S,
+        limits: Limits,
+        room: Arc<Semaphore>,
+        header_done: HeaderDone,
+    ) -> Self {
+        let mut read = Alarm::default();
+        read.set(limits.header);
+        Self {
+            stream,
+            limits,
+            room,
+            header_done,
+            expect: Expect::Header,
+            read,
+            write: Alarm::default(),
+        }
+    }
+
+    pub(super) fn into_inner(self) -> S {
+        self.stream
+    }
+
+    fn expect(&mut self, what: Expect) {
+        self.expect = what;
+        self.read.set(match what {
+            Expect::Header => self.limits.header,
+            Expect::Request if self.is_crowded() => self.limits.idle_crowded,
+            Expect::Request => self.limits.idle,
+        });
+    }
+
+    fn is_crowded(&self) -> bool {
+        self.room.available_permits() < self.limits.connections / 4
+    }
+
+    /// Common to both ways of writing.
+    fn written(
+        &mut self,
+        cx: &mut Context<'_>,
+        result: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if result.is_pending() {
+            if !self.write.is_set() {
+                self.write.set(self.limits.write);
+            }
+            return self.write.poll(cx).map(|()| Err(timed_out()));
+        }
+        self.write.clear();
+        // While it is served, a client owes us nothing.
+        self.expect(self.expect);
+        result
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if this.header_done.take() {
+            this.expect(Expect::Request);
+        }
+        let before = buf.filled().len();
+        let result = Pin::new(&mut this.stream).poll_read(cx, buf);
+        if result.is_pending() {
+            return this.read.poll(cx).map(|()| Err(timed_out()));
+        }
+        if buf.filled().len() > before && matches!(this.expect, Expect::Request)
+        {
+            this.expect(Expect::Header);
+        }
+        result
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.written(cx, result)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.written(cx, result)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}
+
+fn timed_out() -> io::Error {
+    io::ErrorKind::TimedOut.into()
+}
+
+/// A deadline that is cheap to move: the runtime's timer is touched only by
+/// who really waits, and only when the deadline came nearer or has passed.
+#[derive(Default)]
+struct Alarm {
+    deadline: Option<Instant>,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Alarm {
+    fn set(&mut self, after: Duration) {
+        self.deadline = Some(Instant::now() + after);
+    }
+
+    fn clear(&mut self) {
+        self.deadline = None;
+    }
+
+    fn is_set(&self) -> bool {
+        self.deadline.is_some()
+    }
+
+    /// Ready once the deadline has passed; never, without one.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(deadline) = self.deadline else {
+            return Poll::Pending;
+        };
+        let sleep =
+            self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        if deadline < sleep.deadline() {
+            sleep.as_mut().reset(deadline);
+        }
+        while sleep.as_mut().poll(cx).is_ready() {
+            if sleep.deadline() >= deadline {
+                return Poll::Ready(());
+            }
+            sleep.as_mut().reset(deadline);
+        }
+        Poll::Pending
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_alarm_moves_both_ways() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let mut alarm = Alarm::default();
+            let ring = async |alarm: &mut Alarm| {
+                std::future::poll_fn(|cx| alarm.poll(cx)).await;
+            };
+            let begin = Instant::now();
+            let ms = Duration::from_millis;
+            alarm.set(ms(60_000));
+            let late = tokio::time::timeout(ms(1), ring(&mut alarm)).await;
+            assert!(late.is_err());
+            alarm.set(ms(10));
+            ring(&mut alarm).await;
+            assert!(begin.elapsed() < ms(30_000));
+            // later than what the sleep is armed for
+            alarm.set(ms(1));
+            let early = tokio::time::timeout(ms(0), ring(&mut alarm)).await;
+            assert!(early.is_err());
+            let moved = Instant::now();
+            alarm.set(ms(50));
+            ring(&mut alarm).await;
+            assert!(moved.elapsed() >= ms(50));
+            alarm.clear();
+            let never = tokio::time::timeout(ms(20), ring(&mut alarm)).await;
+            assert!(never.is_err());
+        });
+    }
+}

@@ -1,0 +1,127 @@
+//! What is remembered of one active job: about 100 bytes, no heap.
+
+use super::exception::ExceptionType;
+use super::jobspec::Request;
+use super::outcome::{Cause, Outcome};
+use super::resources::Resources;
+use super::state::State;
+use super::totals::QueueIndex;
+use super::{JobId, Time};
+
+/// One active job.
+///
+/// Times are [`Time::UNSET`] until the thing has happened.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub(super) submit: Time,
+    /// When it first came into SCHED; it may come again.
+    pub(super) sched: Time,
+    pub(super) alloc: Time,
+    /// Since when its allocation is integrated: `alloc`, or later if it was
+    /// allocated before we came or has since changed queues.
+    pub(super) since: Time,
+    pub(super) start: Time,
+    /// When it came into CLEANUP.
+    pub(super) end: Time,
+    /// What it asks for, or from alloc on what it was given.
+    pub(super) size: Resources,
+    /// How many stored events have been applied; see [`Kind::is_stored`].
+    ///
+    /// [`Kind::is_stored`]: super::event::Kind::is_stored
+    pub(super) seen: u32,
+    /// The last subscription that knew it.
+    pub(super) generation: u32,
+    pub(super) status: Option<i32>,
+    pub(super) queue: QueueIndex,
+    pub(super) state: State,
+    /// The exception of lowest severity, the earliest of equals.
+    pub(super) exception: Option<(u8, ExceptionType)>,
+    /// Its allocation has begun and not ended.
+    pub(super) owns: bool,
+    pub(super) finished: bool,
+    pub(super) success: bool,
+    pub(super) slot_only: bool,
+    pub(super) urgency_zero: bool,
+    pub(super) priority_zero: bool,
+}
+
+impl Job {
+    pub(super) fn new(queue: QueueIndex, generation: u32) -> Job {
+        Job {
+            submit: Time::UNSET,
+            sched: Time::UNSET,
+            alloc: Time::UNSET,
+            since: Time::UNSET,
+            start: Time::UNSET,
+            end: Time::UNSET,
+            size: Resources::default(),
+            seen: 0,
+            generation,
+            status: None,
+            queue,
+            state: State::New,
+            exception: None,
+            owns: false,
+            finished: false,
+            success: false,
+            slot_only: false,
+            urgency_zero: false,
+            priority_zero: false,
+        }
+    }
+
+    /// Its state.
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    /// When it was submitted.
+    pub fn submitted(&self) -> Time {
+        self.submit
+    }
+
+    /// Whether its user or an administrator keeps it from being scheduled.
+    pub fn is_held(&self) -> bool {
+        match self.state {
+            State::Priority => self.urgency_zero,
+            State::Sched => self.urgency_zero || self.priority_zero,
+            _ => false,
+        }
+    }
+
+    /// Whether it asks for slots and leaves the number of nodes open.
+    pub fn is_slot_only(&self) -> bool {
+        self.slot_only
+    }
+
+    /// What it asks for before it is allocated resources, what it has
+    /// while it is, and nothing after.
+    pub fn resources(&self) -> Resources {
+        let asks = matches!(
+            self.state,
+            State::Depend | State::Priority | State::Sched
+        );
+        if self.owns || (asks && !self.alloc.is_set()) {
+            self.size
+        } else {
+            Resources::default()
+        }
+    }
+
+    pub(super) fn set_request(&mut self, request: Request) {
+        self.slot_only = request.nodes.is_none();
+        self.size = request.into();
+    }
+
+    pub(super) fn outcome(&self) -> Outcome {
+        Outcome::decide(self.success, self.exception.map(|(_, kind)| kind))
+    }
+
+    pub(super) fn cause(&self) -> Cause {
+        let fatal = self.exception.filter(|&(severity, _)| severity == 0);
+        Cause::decide(fatal.map(|(_, kind)| kind), self.status)
+    }
+}
+
+// with its key and its share of the hash table, about 110 bytes per job
+const _: () = assert!(size_of::<Job>() + size_of::<JobId>() <= 96);

@@ -1,0 +1,123 @@
+//! Making a job, applying events to it, and counting its end.
+
+use std::borrow::Cow;
+
+use serde_json::value::RawValue;
+
+use super::active::Job;
+use super::event::{Event, Kind};
+use super::jobspec::Jobspec;
+use super::outcome::Outcome;
+use super::state::State;
+use super::step::step;
+use super::totals::Totals;
+use super::{Malformed, ProblemKind, Time};
+
+/// How an event is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mode {
+    /// As history: the job is built, nothing is counted.
+    History,
+    /// As news in a complete list: counted, but the jobspec that came with
+    /// the list already has every update in it.
+    Missed,
+    /// As news, one by one.
+    News,
+}
+
+impl Mode {
+    pub(super) fn counts(self) -> bool {
+        self != Mode::History
+    }
+}
+
+/// What was wrong, and with what; the caller knows the job.
+pub(super) type Flaw = (ProblemKind, Malformed);
+
+/// Makes a job, with a queue and sizes as far as its jobspec tells them.
+pub(super) fn admit(
+    jobspec: Option<&RawValue>,
+    generation: u32,
+    totals: &mut Totals,
+) -> (Job, Result<(), Flaw>) {
+    let (queue, request) = match jobspec {
+        None => {
+            let error = Malformed::new("no jobspec");
+            (Ok(Cow::default()), Err(error))
+        }
+        Some(text) => match Jobspec::parse(text.get()) {
+            // each may be bad without the other
+            Ok(jobspec) => (jobspec.queue(), jobspec.request()),
+            Err(error) => (Ok(Cow::default()), Err(error)),
+        },
+    };
+    let name = queue.as_deref().unwrap_or_default();
+    let mut job = Job::new(totals.intern(name), generation);
+    let described = request.map(|r| job.set_request(r));
+    let flaw = described.and(queue.map(drop));
+    (job, flaw.map_err(|e| (ProblemKind::Jobspec, e)))
+}
+
+/// What has become of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It goes on.
+    Active,
+    /// It became inactive at this time.
+    Over(Time),
+    /// It was never to be.
+    Invalid(Time),
+}
+
+/// Applies events in order.  The job must be counted out of the gauges.
+pub(super) fn steps<'a>(
+    job: &mut Job,
+    events: impl Iterator<Item = &'a Event<'a>>,
+    r: Option<&RawValue>,
+    mode: Mode,
+    totals: &mut Totals,
+    mut flawed: impl FnMut(&Event<'_>, Flaw),
+) -> Fate {
+    for event in events {
+        if let Err(flaw) = step(job, event, r, mode, totals) {
+            flawed(event, flaw);
+        }
+        if job.state == State::Inactive {
+            return Fate::Over(event.time());
+        }
+        if event.kind() == Kind::Invalidate {
+            return Fate::Invalid(event.time());
+        }
+    }
+    Fate::Active
+}
+
+/// Ends the allocation at `at`, if there is one.
+pub(super) fn end_allocation(
+    job: &mut Job,
+    at: Time,
+    counts: bool,
+    totals: &mut Totals,
+) {
+    if job.owns && counts {
+        totals.at(job.queue).release(job.size, job.since, at);
+    }
+    job.owns = false;
+}
+
+/// Counts the end of a job that became inactive at `at`.
+pub(super) fn complete(job: &mut Job, at: Time, totals: &mut Totals) {
+    end_allocation(job, at, true, totals);
+    let queue = totals.at(job.queue);
+    let outcome = job.outcome();
+    queue.finished[outcome as usize] += 1;
+    if outcome == Outcome::Failed {
+        queue.failures[job.cause() as usize] += 1;
+    }
+    if job.start.is_set() && !job.finished && job.end.is_set() {
+        queue.run.observe(job.end.since(job.start));
+    }
+    if job.alloc.is_set() && job.end.is_set() {
+        queue.cleanup.observe(at.since(job.end));
+    }
+}

@@ -1,0 +1,225 @@
+//! What a job asks for: its queue and sizes, from the jobspec.
+//!
+//! Read straight from the journal's text; everything not needed (command,
+//! options, constraints) is skipped over.  V1 jobspecs (RFC 25) have one
+//! resource tree, node > slot > core[, gpu] or slot > core[, gpu]; the
+//! canonical form (RFC 14) allows any types, nested as deep as one likes.
+//! Unknown types are not counted but multiply what is below them.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::Malformed;
+use super::count::Count;
+
+/// A jobspec whose parts are not looked into until asked for, so that one
+/// bad part does not hide the other.
+#[derive(Debug, Deserialize)]
+pub struct Jobspec<'a> {
+    #[serde(borrow)]
+    resources: &'a RawValue,
+    #[serde(borrow)]
+    attributes: Option<&'a RawValue>,
+}
+
+impl<'a> Jobspec<'a> {
+    /// Finds the parts of a jobspec.
+    pub fn parse(text: &'a str) -> Result<Jobspec<'a>, Malformed> {
+        Ok(serde_json::from_str(text)?)
+    }
+
+    /// The queue's name, empty when the job has none.
+    pub fn queue(&self) -> Result<Cow<'a, str>, Malformed> {
+        #[derive(Deserialize)]
+        struct Attributes<'a> {
+            #[serde(borrow)]
+            system: Option<System<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct System<'a> {
+            #[serde(borrow)]
+            queue: Option<Cow<'a, str>>,
+        }
+        let Some(attributes) = self.attributes else {
+            return Ok(Cow::Borrowed(""));
+        };
+        let attributes: Option<Attributes<'a>> =
+            serde_json::from_str(attributes.get())?;
+        let queue = attributes.and_then(|a| a.system).and_then(|s| s.queue);
+        Ok(queue.unwrap_or_default())
+    }
+
+    /// The sizes asked for.
+    pub fn request(&self) -> Result<Request, Malformed> {
+        Request::parse(self.resources.get())
+    }
+}
+
+/// The sizes a job asks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Request {
+    /// Nodes, or none when only slots are asked for: the scheduler then
+    /// chooses how many nodes to spread them over.
+    pub nodes: Option<u32>,
+    /// Slots, one or more tasks each.
+    pub slots: u32,
+    /// Cores.
+    pub cores: u32,
+    /// GPUs.
+    pub gpus: u32,
+    /// Whether whole nodes are asked for; `cores` and `gpus` are then less
+    /// than what will be allocated.
+    pub exclusive: bool,
+}
+
+#[derive(Deserialize)]
+struct Vertex<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    count: Count,
+    #[serde(default)]
+    exclusive: bool,
+    // serde_json bounds the depth (128), so hostile nesting is an error
+    #[serde(default, borrow)]
+    with: Vec<Vertex<'a>>,
+}
+
+impl Request {
+    /// Sums a jobspec's `resources` array.
+    pub fn parse(resources: &str) -> Result<Request, Malformed> {
+        let vertices: Vec<Vertex<'_>> = serde_json::from_str(resources)?;
+        let mut request = Request::default();
+        request.add(&vertices, 1);
+        if request.slots == 0 {
+            return Err(Malformed::new("resources have no slot"));
+        }
+        Ok(request)
+    }
+
+    fn add(&mut self, vertices: &[Vertex<'_>], factor: u32) {
+        for vertex in vertices {
+            let total = factor.saturating_mul(vertex.count.get());
+            let add = |to: &mut u32| *to = to.saturating_add(total);
+            match &*vertex.kind {
+                "node" => {
+                    add(self.nodes.get_or_insert(0));
+                    self.exclusive |= vertex.exclusive;
+                }
+                "slot" => add(&mut self.slots),
+                "core" => add(&mut self.cores),
+                "gpu" => add(&mut self.gpus),
+                _ => {}
+            }
+            self.add(&vertex.with, total);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(resources: &str) -> Request {
+        Request::parse(resources).unwrap()
+    }
+
+    #[test]
+    fn node_slot_core_gpu_multiply() {
+        let r = request(
+            r#"[{"type":"node","count":2,"with":[
+                {"type":"slot","count":2,"label":"task","with":[
+                {"type":"core","count":2},{"type":"gpu","count":1}]}]}]"#,
+        );
+        let want = Request {
+            nodes: Some(2),
+            slots: 4,
+            cores: 8,
+            gpus: 4,
+            exclusive: false,
+        };
+        assert_eq!(r, want);
+    }
+
+    #[test]
+    fn slots_alone_leave_nodes_open() {
+        let r = request(
+            r#"[{"type":"slot","count":4,"label":"task","with":[
+                {"type":"core","count":2},{"type":"gpu","count":1}]}]"#,
+        );
+        assert_eq!((r.nodes, r.slots, r.cores, r.gpus), (None, 4, 8, 4));
+    }
+
+    #[test]
+    fn exclusive_nodes_are_flagged() {
+        let r = request(
+            r#"[{"type":"node","count":3,"exclusive":true,"with":[
+                {"type":"slot","count":1,"with":[
+                {"type":"core","count":1}]}]}]"#,
+        );
+        assert!(r.exclusive);
+        assert_eq!((r.nodes, r.cores), (Some(3), 3));
+    }
+
+    #[test]
+    fn unknown_types_multiply_and_siblings_add() {
+        let r = request(
+            r#"[{"type":"rack","count":2,"with":[
+                {"type":"node","count":{"min":2,"max":4},"with":[
+                {"type":"slot","count":"1-3","with":[
+                {"type":"core","count":4}]}]}]},
+                {"type":"slot","count":1,"with":[
+                {"type":"core","count":5},{"type":"memory","count":8}]}]"#,
+        );
+        assert_eq!((r.nodes, r.slots, r.cores), (Some(4), 5, 21));
+    }
+
+    #[test]
+    fn huge_counts_saturate() {
+        let r = request(
+            r#"[{"type":"node","count":4294967295,"with":[
+                {"type":"slot","count":4294967295}]}]"#,
+        );
+        assert_eq!((r.nodes, r.slots), (Some(u32::MAX), u32::MAX));
+    }
+
+    #[test]
+    fn bad_trees_are_refused() {
+        for text in [
+            "{}",
+            "[]",
+            "[1]",
+            r#"[{"type":"slot"}]"#,
+            r#"[{"type":"slot","count":0}]"#,
+            r#"[{"type":"core","count":1}]"#,
+        ] {
+            assert!(Request::parse(text).is_err(), "{text}");
+        }
+        let deep = r#"[{"type":"slot","count":1,"with":"#.repeat(100_000);
+        assert!(Request::parse(&deep).is_err());
+    }
+
+    #[test]
+    fn queue_is_found_even_if_resources_are_bad() {
+        let text = r#"{"version":1,"resources":[7],
+            "attributes":{"system":{"duration":0,"queue":"b\u0061tch"}}}"#;
+        let jobspec = Jobspec::parse(text).unwrap();
+        assert_eq!(jobspec.queue().unwrap(), "batch");
+        assert!(jobspec.request().is_err());
+    }
+
+    #[test]
+    fn no_queue_is_the_anonymous_queue() {
+        for text in [
+            r#"{"resources":[]}"#,
+            r#"{"resources":[],"attributes":null}"#,
+            r#"{"resources":[],"attributes":{}}"#,
+            r#"{"resources":[],"attributes":{"system":{}}}"#,
+        ] {
+            assert_eq!(Jobspec::parse(text).unwrap().queue().unwrap(), "");
+        }
+        let text = r#"{"resources":[],"attributes":{"system":{"queue":1}}}"#;
+        assert!(Jobspec::parse(text).unwrap().queue().is_err());
+    }
+}

@@ -1,0 +1,222 @@
+//! What one event does to one job, and to the counters.
+
+use serde_json::value::RawValue;
+
+use super::active::Job;
+use super::apply::{Flaw, Mode, end_allocation};
+use super::event::{
+    Event, Exception, Finish, JobspecUpdate, Kind, Priority, Urgency,
+};
+use super::exception::ExceptionType;
+use super::jobspec::Request;
+use super::resources::Resources;
+use super::state::State;
+use super::totals::Totals;
+use super::{Malformed, ProblemKind, Time};
+
+/// Applies one event.
+pub(super) fn step(
+    job: &mut Job,
+    event: &Event<'_>,
+    r: Option<&RawValue>,
+    mode: Mode,
+    totals: &mut Totals,
+) -> Result<(), Flaw> {
+    let kind = event.kind();
+    if kind.is_stored() {
+        job.seen = job.seen.saturating_add(1);
+    }
+    let mut step =
+        Step { job, event, at: event.time(), counts: mode.counts(), totals };
+    match kind {
+        Kind::Submit => step.submit(),
+        Kind::Validate => step.validate(),
+        Kind::Priority => step.priority(),
+        Kind::Urgency => step.urgency(),
+        Kind::JobspecUpdate => step.jobspec_update(mode),
+        Kind::Alloc => step.alloc(r),
+        Kind::Start => step.start(),
+        Kind::Finish => step.finish(),
+        Kind::Exception => step.exception(),
+        Kind::Free => step.free(),
+        other => step.advance(other, false),
+    }
+}
+
+struct Step<'a> {
+    job: &'a mut Job,
+    event: &'a Event<'a>,
+    at: Time,
+    counts: bool,
+    totals: &'a mut Totals,
+}
+
+type Stepped = Result<(), Flaw>;
+
+impl<'a> Step<'a> {
+    fn context<T: serde::Deserialize<'a>>(&self) -> Result<T, Flaw> {
+        self.event.context().map_err(|e| (ProblemKind::Event, e))
+    }
+
+    /// Changes the state as the job manager does.
+    fn advance(&mut self, kind: Kind, fatal: bool) -> Stepped {
+        let job = &mut *self.job;
+        job.state = job.state.after(kind, fatal);
+        if job.state == State::Sched && !job.sched.is_set() {
+            job.sched = self.at;
+        }
+        if job.state == State::Cleanup && !job.end.is_set() {
+            job.end = self.at;
+        }
+        Ok(())
+    }
+
+    fn submit(&mut self) -> Stepped {
+        if !self.job.submit.is_set() {
+            self.job.submit = self.at;
+            let Urgency { urgency } = self.context()?;
+            self.job.urgency_zero = urgency == 0;
+        }
+        Ok(())
+    }
+
+    fn validate(&mut self) -> Stepped {
+        // not at submit: until now it could still be invalidated
+        if self.counts && self.job.state == State::New {
+            self.totals.at(self.job.queue).submitted += 1;
+        }
+        self.advance(Kind::Validate, false)
+    }
+
+    fn priority(&mut self) -> Stepped {
+        if self.job.state.is_queued() {
+            let Priority { priority } = self.context()?;
+            self.job.priority_zero = priority == 0;
+        }
+        self.advance(Kind::Priority, false)
+    }
+
+    fn urgency(&mut self) -> Stepped {
+        let Urgency { urgency } = self.context()?;
+        self.job.urgency_zero = urgency == 0;
+        self.advance(Kind::Urgency, false)
+    }
+
+    fn jobspec_update(&mut self, mode: Mode) -> Stepped {
+        let update: JobspecUpdate<'_> = self.context()?;
+        self.advance(Kind::JobspecUpdate, false)?;
+        if mode != Mode::News {
+            return Ok(());
+        }
+        if let Some(name) = update.queue {
+            self.move_to(&name);
+        }
+        match update.resources {
+            Some(tree) if !self.job.alloc.is_set() => {
+                let request = Request::parse(tree.get())
+                    .map_err(|e| (ProblemKind::Jobspec, e))?;
+                self.job.set_request(request);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Changes queues: what was counted stays with the old one.
+    fn move_to(&mut self, name: &str) {
+        let job = &mut *self.job;
+        let queue = self.totals.intern(name);
+        if job.owns && queue != job.queue {
+            let since = self.at.max(job.since);
+            self.totals.at(job.queue).release(job.size, job.since, since);
+            self.totals.at(queue).hold(job.size, since);
+            job.since = since;
+        }
+        job.queue = queue;
+    }
+
+    fn alloc(&mut self, r: Option<&RawValue>) -> Stepped {
+        let job = &mut *self.job;
+        if job.alloc.is_set() {
+            return Ok(());
+        }
+        let size = match r {
+            Some(r) => Resources::parse(r.get()),
+            None => Err(Malformed::new("alloc without R")),
+        };
+        job.alloc = self.at;
+        job.since = self.at;
+        job.owns = true;
+        job.size = *size.as_ref().unwrap_or(&Resources::default());
+        if self.counts {
+            let queue = self.totals.at(job.queue);
+            queue.allocated += 1;
+            if job.submit.is_set() {
+                queue.wait.observe(job.alloc.since(job.submit));
+            }
+            if job.sched.is_set() {
+                queue.eligible_wait.observe(job.alloc.since(job.sched));
+            }
+            queue.hold(job.size, job.since);
+        }
+        self.advance(Kind::Alloc, false)?;
+        size.map(drop).map_err(|e| (ProblemKind::Resources, e))
+    }
+
+    fn start(&mut self) -> Stepped {
+        let job = &mut *self.job;
+        if !job.start.is_set() {
+            job.start = self.at;
+            if self.counts && job.alloc.is_set() {
+                let seconds = job.start.since(job.alloc);
+                self.totals.at(job.queue).launch.observe(seconds);
+            }
+        }
+        self.advance(Kind::Start, false)
+    }
+
+    fn finish(&mut self) -> Stepped {
+        let status = self.context().map(|c: Finish| c.status);
+        let job = &mut *self.job;
+        if self.counts && job.start.is_set() && !job.finished {
+            let seconds = self.at.since(job.start);
+            self.totals.at(job.queue).run.observe(seconds);
+        }
+        job.finished = true;
+        if let Ok(status) = status {
+            let fatal = matches!(job.exception, Some((0, _)));
+            job.success |= status == 0 && !fatal;
+            job.status = Some(status);
+        }
+        self.advance(Kind::Finish, false)?;
+        status.map(drop)
+    }
+
+    fn exception(&mut self) -> Stepped {
+        let Exception { kind, severity } = self.context()?;
+        let kind = ExceptionType::from_name(&kind);
+        let by_severity = &mut self.totals.exceptions[kind as usize];
+        let Some(count) = by_severity.get_mut(usize::from(severity)) else {
+            let reason = Malformed::new("severity is not 0 to 7");
+            return Err((ProblemKind::Event, reason));
+        };
+        if self.counts {
+            *count += 1;
+        }
+        let earlier = self.job.exception;
+        if earlier.is_none_or(|(lowest, _)| severity < lowest) {
+            self.job.exception = Some((severity, kind));
+        }
+        let fatal = severity == 0;
+        if fatal && kind == ExceptionType::SchedulerRestart {
+            self.free()?;
+        }
+        self.advance(Kind::Exception, fatal)
+    }
+
+    /// The allocation ends.
+    fn free(&mut self) -> Stepped {
+        end_allocation(self.job, self.at, self.counts, self.totals);
+        self.advance(Kind::Free, false)
+    }
+}

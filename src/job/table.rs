@@ -1,0 +1,264 @@
+//! The active jobs, kept current from the journal.
+//!
+//! A subscription ([`Table::begin`]) yields a backlog, a sentinel, and then
+//! one event at a time.  The first backlog is the baseline: it says what is,
+//! and counts nothing, because counters begin with the module.  The backlog
+//! of a later subscription is compared with what was known (see `resync`),
+//! so that every event is counted exactly once.
+//!
+//! The subscription must not filter out any event but "annotations" and
+//! "memo": how far a job's list has been read is an index into that list.
+
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde_json::value::RawValue;
+
+use super::active::Job;
+use super::applied::{Applied, What, note};
+use super::apply::{self, Fate, Mode};
+use super::event::{Event, Kind, Response};
+use super::totals::Totals;
+use super::{JobId, Problem, ProblemKind, Time};
+
+/// Where in the stream we are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Not subscribed.
+    Idle,
+    /// Subscribed, the sentinel is yet to come.
+    Backlog,
+    /// The sentinel has come.
+    Live,
+}
+
+/// The active jobs and their totals.
+#[derive(Debug)]
+pub struct Table {
+    pub(super) jobs: HashMap<JobId, Job>,
+    pub(super) totals: Totals,
+    pub(super) phase: Phase,
+    /// Whether there was a baseline.
+    pub(super) baselined: bool,
+    /// Which subscription this is.
+    pub(super) generation: u32,
+    /// The latest timestamp of any event.
+    pub(super) heard: Time,
+    /// `heard` when the stream was lost: what is dated later is news.
+    pub(super) horizon: Time,
+    /// When the stream was lost.
+    pub(super) broke: Time,
+    /// Jobs completed by a backlog not yet complete: should it break off,
+    /// the next one may show them again.
+    pub(super) settled: HashSet<JobId>,
+    pub(super) vanished: Vec<JobId>,
+    pub(super) problems: [u64; ProblemKind::ALL.len()],
+    pub(super) events: u64,
+    pub(super) resyncs: u64,
+    last_event: Option<Time>,
+    lag: f64,
+}
+
+impl Table {
+    /// An empty table; `bounds` are those of every histogram.
+    pub fn new(bounds: Arc<[f64]>) -> Table {
+        Table {
+            jobs: HashMap::new(),
+            totals: Totals::new(bounds),
+            phase: Phase::Idle,
+            baselined: false,
+            generation: 0,
+            heard: Time::UNSET,
+            horizon: Time::UNSET,
+            broke: Time::UNSET,
+            settled: HashSet::new(),
+            vanished: Vec::new(),
+            problems: Default::default(),
+            events: 0,
+            resyncs: 0,
+            last_event: None,
+            lag: 0.0,
+        }
+    }
+
+    /// Applies the text of one journal response received at `now`.
+    pub fn apply(&mut self, line: &str, now: Time) -> Applied {
+        let mut problems = Vec::new();
+        let what = match Response::parse(line) {
+            Err(error) => {
+                let text = format!("journal: {error}");
+                problems.push(Problem { kind: ProblemKind::Line, text });
+                What::Malformed
+            }
+            Ok(response) => self.respond(&response, now, &mut problems),
+        };
+        self.applied(what, problems)
+    }
+
+    pub(super) fn applied(
+        &mut self,
+        what: What,
+        problems: Vec<Problem>,
+    ) -> Applied {
+        for problem in &problems {
+            self.problems[problem.kind as usize] += 1;
+        }
+        Applied { what, problems }
+    }
+
+    fn respond(
+        &mut self,
+        response: &Response<'_>,
+        now: Time,
+        problems: &mut Vec<Problem>,
+    ) -> What {
+        match self.phase {
+            Phase::Idle => What::Idle,
+            Phase::Live if response.is_sentinel() => What::Sentinel,
+            Phase::Live => self.live(response, now, problems),
+            Phase::Backlog if response.is_sentinel() => {
+                self.end_backlog(now);
+                What::Sentinel
+            }
+            Phase::Backlog => {
+                self.backlog(response, problems);
+                What::Backlog
+            }
+        }
+    }
+
+    fn live(
+        &mut self,
+        response: &Response<'_>,
+        now: Time,
+        problems: &mut Vec<Problem>,
+    ) -> What {
+        let (Some(first), Some(last)) =
+            (response.events.first(), response.events.last())
+        else {
+            return What::Live;
+        };
+        self.events += response.events.len() as u64;
+        self.last_event = Some(last.time());
+        self.lag = now.since(last.time());
+        self.heard = self.heard.max(last.time());
+        let id = response.job();
+        if let Entry::Vacant(entry) = self.jobs.entry(id) {
+            if first.kind() != Kind::Submit {
+                return What::Unknown;
+            }
+            let (job, described) = apply::admit(
+                response.jobspec,
+                self.generation,
+                &mut self.totals,
+            );
+            if let Err(flaw) = described {
+                note(problems, id, "submit", flaw);
+            }
+            entry.insert(job);
+        }
+        self.news(id, response.events.iter(), response.r, problems);
+        What::Live
+    }
+
+    /// Applies events not yet counted to a known job; whether it ended.
+    pub(super) fn news<'a>(
+        &mut self,
+        id: JobId,
+        events: impl Iterator<Item = &'a Event<'a>>,
+        r: Option<&RawValue>,
+        problems: &mut Vec<Problem>,
+    ) -> bool {
+        let Entry::Occupied(mut entry) = self.jobs.entry(id) else {
+            return false;
+        };
+        let job = entry.get_mut();
+        let totals = &mut self.totals;
+        totals.leave(job);
+        let flawed = |e: &Event<'_>, flaw| note(problems, id, &e.name, flaw);
+        match apply::steps(job, events, r, Mode::News, totals, flawed) {
+            Fate::Active => {
+                totals.enter(job);
+                return false;
+            }
+            Fate::Over(at) => apply::complete(job, at, totals),
+            Fate::Invalid(at) => apply::end_allocation(job, at, true, totals),
+        }
+        entry.remove();
+        if self.phase == Phase::Backlog {
+            self.settled.insert(id);
+        }
+        true
+    }
+
+    /// Shows these queues from the start; see [`Totals::queues`].
+    pub fn set_queues<S: AsRef<str>>(&mut self, names: &[S]) {
+        self.totals.set_queues(names);
+    }
+
+    /// These queues, and no others, start no jobs.
+    pub fn set_stopped(&mut self, names: &[&str]) {
+        self.totals.set_stopped(names);
+    }
+
+    /// Empties the histograms and gives them other bounds.
+    pub fn set_bounds(&mut self, bounds: Arc<[f64]>) {
+        self.totals.set_bounds(bounds);
+    }
+
+    /// The numbers.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The numbers, to read their integrals.
+    pub fn totals_mut(&mut self) -> &mut Totals {
+        &mut self.totals
+    }
+
+    /// The active jobs, and those not yet validated.
+    pub fn jobs(&self) -> impl Iterator<Item = (JobId, &Job)> {
+        self.jobs.iter().map(|(&id, job)| (id, job))
+    }
+
+    /// How many jobs are active: the sum over all states.
+    pub fn active(&self) -> u64 {
+        self.totals.active()
+    }
+
+    /// Whether the table is current.
+    pub fn synced(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// Whether there was a baseline, that is, whether counters count.
+    pub fn has_synced(&self) -> bool {
+        self.baselined
+    }
+
+    /// Problems met, by [`ProblemKind::ALL`].
+    pub fn problems(&self) -> [u64; ProblemKind::ALL.len()] {
+        self.problems
+    }
+
+    /// Events counted, those caught up on after a break included.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// Breaks of the stream that were caught up on.
+    pub fn resyncs(&self) -> u64 {
+        self.resyncs
+    }
+
+    /// The timestamp of the last live event.
+    pub fn last_event(&self) -> Option<Time> {
+        self.last_event
+    }
+
+    /// How old the last live event was when it came, in seconds.
+    pub fn lag(&self) -> f64 {
+        self.lag
+    }
+}

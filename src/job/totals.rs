@@ -1,0 +1,215 @@
+//! The numbers of all queues.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::Time;
+use super::active::Job;
+use super::exception::ExceptionType;
+use super::outcome::Outcome;
+use super::queue::QueueTotals;
+use super::state::State;
+
+/// Where a queue is in [`Totals`].
+pub(super) type QueueIndex = u16;
+
+/// How many queues are told apart.
+pub const MAX_QUEUES: usize = 1_000;
+
+/// The queue of the jobs of all queues beyond [`MAX_QUEUES`].
+pub const OTHER_QUEUE: &str = "other";
+
+/// The numbers of the whole instance.
+#[derive(Clone, Debug)]
+pub struct Totals {
+    queues: Vec<QueueTotals>,
+    index: HashMap<Arc<str>, QueueIndex>,
+    bounds: Arc<[f64]>,
+    /// Exceptions by [`ExceptionType::ALL`] and severity.
+    pub exceptions: [[u64; 8]; ExceptionType::ALL.len()],
+}
+
+impl Totals {
+    pub(super) fn new(bounds: Arc<[f64]>) -> Totals {
+        Totals {
+            queues: Vec::new(),
+            index: HashMap::new(),
+            bounds,
+            exceptions: Default::default(),
+        }
+    }
+
+    /// The queues that are configured or ever had a job.
+    pub fn queues(&self) -> impl Iterator<Item = &QueueTotals> {
+        self.queues.iter().filter(|queue| queue.configured || queue.used)
+    }
+
+    /// The same, to read their integrals.
+    pub fn queues_mut(&mut self) -> impl Iterator<Item = &mut QueueTotals> {
+        self.queues.iter_mut().filter(|queue| queue.configured || queue.used)
+    }
+
+    /// One queue by name.
+    pub fn queue(&self, name: &str) -> Option<&QueueTotals> {
+        self.queues().find(|queue| &*queue.name == name)
+    }
+
+    /// All active jobs.
+    pub fn active(&self) -> u64 {
+        self.queues.iter().flat_map(|queue| queue.jobs).sum()
+    }
+
+    /// Shows the configured queues from the start, even without jobs; no
+    /// names means the anonymous queue.  Queues that had jobs stay, since
+    /// their counters may not vanish.
+    pub(super) fn set_queues<S: AsRef<str>>(&mut self, names: &[S]) {
+        for queue in &mut self.queues {
+            queue.configured = false;
+        }
+        if names.is_empty() {
+            self.configure("");
+        }
+        for name in names {
+            self.configure(name.as_ref());
+        }
+    }
+
+    fn configure(&mut self, name: &str) {
+        let index = self.intern(name);
+        self.queues[usize::from(index)].configured = true;
+    }
+
+    pub(super) fn set_stopped(&mut self, names: &[&str]) {
+        for queue in &mut self.queues {
+            queue.stopped = names.contains(&&*queue.name);
+        }
+    }
+
+    /// Empties the histograms and gives them other bounds.
+    pub(super) fn set_bounds(&mut self, bounds: Arc<[f64]>) {
+        for queue in &mut self.queues {
+            queue.set_bounds(&bounds);
+        }
+        self.bounds = bounds;
+    }
+
+    /// The place of a queue, made if need be.
+    pub(super) fn intern(&mut self, name: &str) -> QueueIndex {
+        if let Some(&index) = self.index.get(name) {
+            return index;
+        }
+        if self.queues.len() >= MAX_QUEUES && name != OTHER_QUEUE {
+            return self.intern(OTHER_QUEUE);
+        }
+        let index = self.queues.len() as QueueIndex;
+        let name: Arc<str> = Arc::from(name);
+        self.queues.push(QueueTotals::new(name.clone(), &self.bounds));
+        self.index.insert(name, index);
+        index
+    }
+
+    /// The numbers of a queue that has a job, and from now on is shown.
+    pub(super) fn at(&mut self, index: QueueIndex) -> &mut QueueTotals {
+        let queue = &mut self.queues[usize::from(index)];
+        queue.used = true;
+        queue
+    }
+
+    /// Counts a job in.
+    pub(super) fn enter(&mut self, job: &Job) {
+        if let Some(state) = job.state.index() {
+            self.at(job.queue).enter(job, state);
+        }
+    }
+
+    /// Counts a job out that was counted in as it is.
+    pub(super) fn leave(&mut self, job: &Job) {
+        if let Some(state) = job.state.index() {
+            self.at(job.queue).leave(job, state);
+        }
+    }
+
+    /// A job ended without our seeing how; its allocation did at `until`.
+    pub(super) fn vanish(&mut self, job: &Job, until: Time) {
+        let queue = self.at(job.queue);
+        if job.owns {
+            queue.release(job.size, job.since, until);
+        }
+        // a job that was never validated is not a job for anyone
+        if job.state != State::New {
+            queue.finished[Outcome::Unknown as usize] += 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::resources::{Resources, Sizes};
+
+    fn totals() -> Totals {
+        Totals::new(Arc::from([1.0]))
+    }
+
+    fn names(totals: &Totals) -> Vec<&str> {
+        totals.queues().map(|queue| &*queue.name).collect()
+    }
+
+    #[test]
+    fn anonymous_queue_is_shown_if_there_is_no_other_or_it_is_used() {
+        let mut t = totals();
+        t.set_queues::<&str>(&[]);
+        assert_eq!(names(&t), [""]);
+        t.set_queues(&["batch", "debug"]);
+        assert_eq!(names(&t), ["batch", "debug"]);
+        let mut job = Job::new(t.intern(""), 0);
+        job.state = State::Sched;
+        t.enter(&job);
+        t.leave(&job);
+        assert_eq!(names(&t), ["", "batch", "debug"]);
+    }
+
+    #[test]
+    fn queues_are_bounded() {
+        let mut t = totals();
+        for i in 0..2 * MAX_QUEUES {
+            t.intern(&format!("q{i}"));
+        }
+        assert_eq!(t.queues.len(), MAX_QUEUES + 1);
+        let other = t.intern(OTHER_QUEUE);
+        assert_eq!(t.intern("q1999"), other);
+        assert_ne!(t.intern("q999"), other);
+    }
+
+    #[test]
+    fn leaving_undoes_entering() {
+        let mut t = totals();
+        let mut job = Job::new(t.intern("batch"), 0);
+        job.size = Resources { nodes: 2, cores: 8, gpus: 1 };
+        job.slot_only = true;
+        for state in State::ACTIVE {
+            for urgency_zero in [false, true] {
+                job.state = state;
+                job.urgency_zero = urgency_zero;
+                t.enter(&job);
+                assert_eq!(t.active(), 1);
+                t.leave(&job);
+                let q = t.queue("batch").unwrap();
+                assert_eq!((q.held, q.waiting, t.active()), (0, 0, 0));
+                assert_eq!(q.resources, [Sizes::default(); 5]);
+                assert_eq!(q.waiting_slot_only, Sizes::default());
+            }
+        }
+    }
+
+    #[test]
+    fn new_bounds_empty_the_histograms() {
+        let mut t = totals();
+        let index = t.intern("");
+        t.at(index).wait.observe(0.5);
+        t.set_bounds(Arc::from([1.0, 2.0]));
+        assert_eq!(t.at(index).wait.counts(), [0, 0, 0]);
+        let index = t.intern("new");
+        assert_eq!(t.at(index).run.bounds(), [1.0, 2.0]);
+    }
+}

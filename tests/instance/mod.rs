@@ -1,0 +1,254 @@
+//! A real Flux instance for a test, and what tests ask of it.
+//!
+//! `flux` is found on PATH. Where it is missing the real-broker tests say so
+//! in one loud line and pass without having run.
+
+#![allow(dead_code)] // each test program uses a part of it
+
+pub mod scrape;
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The longest that anything in a test may take before it is a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Says that a real-broker test is skipped, if it has to be.
+pub fn skip(test: &str) -> bool {
+    let found = Command::new("flux").arg("--version").output().is_ok();
+    if !found {
+        eprintln!("SKIPPED: {test}: no `flux` on PATH, no real broker tried");
+    }
+    !found
+}
+
+/// The module under test: `make` leaves it at target/prometheus.so.
+pub fn module() -> PathBuf {
+    let path = std::env::var_os("FLUX_PROMETHEUS_MODULE").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/prometheus.so"),
+        PathBuf::from,
+    );
+    assert!(path.exists(), "{}: run `make` first", path.display());
+    path
+}
+
+/// An instance; it ends with the value.
+pub struct Instance {
+    broker: Child,
+    stdin: Option<ChildStdin>,
+    uri: String,
+    log: PathBuf,
+    _dir: tempdir::TempDir,
+}
+
+impl Instance {
+    /// Starts one with these options of `flux start`.
+    pub fn start(options: &[&str]) -> Self {
+        Self::start_with(options, "", &[])
+    }
+
+    /// Starts one with a configuration and an environment.
+    pub fn start_with(
+        options: &[&str],
+        config: &str,
+        env: &[(&str, &str)],
+    ) -> Self {
+        let dir = tempdir::TempDir::new();
+        let log = dir.path().join("broker.log");
+        let conf = dir.path().join("conf.toml");
+        std::fs::write(&conf, config).unwrap();
+        let stderr = std::fs::File::create(&log).unwrap();
+        let mut broker = Command::new("flux")
+            .arg("start")
+            .args(options)
+            .arg(format!("--config-path={}", conf.display()))
+            .args(["sh", "-c", "echo $FLUX_URI; exec cat >/dev/null"])
+            .envs(env.iter().copied())
+            .env_remove("FLUX_URI")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(stderr)
+            .spawn()
+            .expect("flux start");
+        let mut uri = String::new();
+        BufReader::new(broker.stdout.take().unwrap())
+            .read_line(&mut uri)
+            .unwrap();
+        let uri = uri.trim().to_owned();
+        if uri.is_empty() {
+            let text = std::fs::read_to_string(&log).unwrap_or_default();
+            panic!("no instance: {text}");
+        }
+        let stdin = broker.stdin.take();
+        Self { broker, stdin, uri, log, _dir: dir }
+    }
+
+    /// The broker's process id: that of `flux start`'s child, by the broker.
+    pub fn broker_pid(&self) -> u32 {
+        self.flux(&["getattr", "broker.pid"]).trim().parse().unwrap()
+    }
+
+    /// A command in the instance.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new("timeout");
+        command.args(["60", program]).env("FLUX_URI", &self.uri);
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs `flux ARGS`, whatever comes of it.
+    pub fn try_flux(&self, args: &[&str]) -> Output {
+        self.command("flux").args(args).output().unwrap()
+    }
+
+    /// Runs `flux ARGS`, which must succeed, and returns what it prints.
+    pub fn flux(&self, args: &[&str]) -> String {
+        let output = self.try_flux(args);
+        assert!(
+            output.status.success(),
+            "flux {args:?}: {}\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            self.log()
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a shell script in the instance; it must succeed.
+    pub fn shell(&self, script: &str) -> String {
+        let output = self.command("sh").args(["-ec", script]).output().unwrap();
+        assert!(
+            output.status.success(),
+            "{script}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Loads the module on a free loopback port.
+    pub fn load(&self, options: &[&str]) {
+        self.load_args(options, &["listen=127.0.0.1:0"]);
+    }
+
+    /// Loads the module with these options of `flux module load` and these
+    /// arguments.
+    pub fn load_args(&self, options: &[&str], args: &[&str]) {
+        let output = self.try_load(options, args);
+        assert!(
+            output.status.success(),
+            "load: {}\n{}",
+            String::from_utf8_lossy(&output.stderr),
+            self.log()
+        );
+    }
+
+    /// The same, whatever comes of it.
+    pub fn try_load(&self, options: &[&str], args: &[&str]) -> Output {
+        let module = module();
+        let mut all = vec!["module", "load"];
+        all.extend(options);
+        all.push(module.to_str().unwrap());
+        all.extend(args);
+        self.try_flux(&all)
+    }
+
+    /// What `flux module stats` prints.
+    pub fn stats(&self, name: &str) -> Value {
+        serde_json::from_str(&self.flux(&["module", "stats", name])).unwrap()
+    }
+
+    /// The address of the first listener that listens.
+    pub fn address(&self, name: &str) -> String {
+        let stats = self.stats(name);
+        let all = stats["listeners"].as_array().unwrap();
+        all.iter()
+            .find(|l| l["state"] == "listening")
+            .unwrap_or_else(|| panic!("nothing listens: {stats}"))["address"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+
+    /// A scrape of the module by its default name.
+    pub fn scrape(&self) -> scrape::Scrape {
+        scrape::get(&self.address("prometheus"))
+    }
+
+    /// The broker's log, what went to stderr included.
+    pub fn log(&self) -> String {
+        let dmesg = self.try_flux(&["dmesg"]).stdout;
+        let stderr = std::fs::read_to_string(&self.log).unwrap_or_default();
+        format!("{}{stderr}", String::from_utf8_lossy(&dmesg))
+    }
+
+    /// Ends the instance as its owner would, and returns its exit code.
+    pub fn end(mut self) -> (Option<i32>, String) {
+        drop(self.stdin.take());
+        let until = Instant::now() + PATIENCE;
+        let code = loop {
+            if let Some(status) = self.broker.try_wait().unwrap() {
+                break status.code();
+            }
+            assert!(Instant::now() < until, "the instance does not end");
+            std::thread::sleep(Duration::from_millis(20));
+        };
+        (code, std::fs::read_to_string(&self.log).unwrap_or_default())
+    }
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let until = Instant::now() + PATIENCE;
+        while let Ok(None) = self.broker.try_wait() {
+            if Instant::now() > until {
+                let _ = self.broker.kill();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+/// Waits until `f` returns something, and fails with `what` if it never does.
+pub fn wait_for<T>(what: &str, mut f: impl FnMut() -> Option<T>) -> T {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        if let Some(value) = f() {
+            return value;
+        }
+        assert!(Instant::now() < until, "never happened: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+pub mod tempdir {
+    //! A folder that goes away with the value.
+    use std::path::{Path, PathBuf};
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    pub struct TempDir(PathBuf);
+
+    impl TempDir {
+        pub fn new() -> Self {
+            static NEXT: AtomicU32 = AtomicU32::new(0);
+            let n = NEXT.fetch_add(1, Ordering::Relaxed);
+            let name = format!("flux-prometheus-{}-{n}", std::process::id());
+            let path = std::env::temp_dir().join(name);
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+
+        pub fn path(&self) -> &Path {
+            &self.0
+        }
+    }
+
+    impl Drop for TempDir {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! The module's life in a real broker: whatever happens to it, the broker
+//! goes on.
+
+mod instance;
+
+use std::net::{TcpListener, TcpStream};
+
+use instance::{Instance, scrape, skip, wait_for};
+
+const MODES: [&[&str]; 2] = [&[], &["--exec"]];
+
+/// The broker answers, which it could not if the module had harmed it.
+fn alive(instance: &Instance) {
+    assert_eq!(instance.flux(&["getattr", "rank"]).trim(), "0");
+}
+
+fn errors(output: &std::process::Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn loads_serves_and_unloads() {
+    if skip("loads_serves_and_unloads") {
+        return;
+    }
+    let instance = Instance::start(&["--test-size=2"]);
+    for mode in MODES {
+        instance.load(mode);
+        let address = instance.address("prometheus");
+        wait_for("ready", || {
+            let answer = scrape::fetch(&address, "/readyz");
+            (answer.status == 200).then_some(())
+        });
+        let page = scrape::get(&address);
+        let version = instance.flux(&["getattr", "version"]);
+        let info = format!(
+            "flux_exporter_build_info{{flux_core=\"{}\",version=\"{}\"}}",
+            version.trim(),
+            env!("CARGO_PKG_VERSION"),
+        );
+        let plain = format!(
+            "flux_exporter_build_info{{version=\"{}\",flux_core=\"{}\"}}",
+            env!("CARGO_PKG_VERSION"),
+            version.trim(),
+        );
+        assert!(page.0.contains_key(&info) || page.0.contains_key(&plain));
+        assert_eq!(page.value("flux_jobs{queue=\"\",state=\"run\"}"), 0.0);
+        assert_eq!(
+            page.value("flux_exporter_collector_up{collector=\"jobs\"}"),
+            1.0
+        );
+        instance.flux(&["module", "remove", "prometheus"]);
+        assert!(TcpStream::connect(&address).is_err(), "{address} is open");
+        alive(&instance);
+    }
+    let (code, log) = instance.end();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn is_canceled_in_one_piece() {
+    if skip("is_canceled_in_one_piece") {
+        return;
+    }
+    let instance = Instance::start(&["--test-size=1"]);
+    for mode in MODES {
+        for _ in 0..3 {
+            instance.load(mode);
+            let address = instance.address("prometheus");
+            let client = TcpStream::connect(&address).unwrap();
+            instance.flux(&["module", "remove", "--cancel", "prometheus"]);
+            wait_for("the port to be free", || {
+                TcpListener::bind(&address).ok()
+            });
+            drop(client);
+            alive(&instance);
+        }
+    }
+    let (code, log) = instance.end();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn survives_a_shutdown_with_it_still_loaded() {
+    if skip("survives_a_shutdown_with_it_still_loaded") {
+        return;
+    }
+    for mode in MODES {
+        let instance = Instance::start(&["--test-size=1"]);
+        instance.load(mode);
+        let address = instance.address("prometheus");
+        let client = TcpStream::connect(&address).unwrap();
+        let (code, log) = instance.end();
+        // a module that was loaded by hand and never removed makes any
+        // instance exit with 1; a signal would show as no code, or 134
+        assert!(matches!(code, Some(0 | 1)), "{mode:?} {code:?}: {log}");
+        assert!(TcpListener::bind(&address).is_ok());
+        drop(client);
+    }
+}
+
+#[test]
+fn reload_runs_a_replaced_library() {
+    if skip("reload_runs_a_replaced_library") {
+        return;
+    }
+    let dir = instance::tempdir::TempDir::new();
+    let path = dir.path().join("prometheus.so");
+    let library = std::fs::read(instance::module()).unwrap();
+    std::fs::write(&path, &library).unwrap();
+    let path = path.to_str().unwrap();
+
+    let instance = Instance::start(&["--test-size=1"]);
+    let args = [path, "listen=127.0.0.1:0"];
+    instance.flux(&[&["module", "load"], &args[..]].concat());
+    let version = |instance: &Instance| {
+        let page = instance.scrape();
+        let info = page.0.keys().find(|k| k.contains("build_info")).cloned();
+        info.unwrap().split("version=\"").nth(1).unwrap()[..5].to_owned()
+    };
+    assert_eq!(version(&instance), env!("CARGO_PKG_VERSION"));
+
+    // a newer build, as far as it says of itself
+    let (old, new) = (env!("CARGO_PKG_VERSION").as_bytes(), b"7.7.7");
+    assert_eq!(old.len(), new.len());
+    let mut library = library;
+    let places: Vec<_> = library
+        .windows(old.len())
+        .enumerate()
+        .filter_map(|(i, bytes)| (bytes == old).then_some(i))
+        .collect();
+    assert!(!places.is_empty());
+    for place in places {
+        library[place..place + new.len()].copy_from_slice(new);
+    }
+    let temporary = dir.path().join("new");
+    std::fs::write(&temporary, &library).unwrap();
+    std::fs::rename(&temporary, path).unwrap();
+
+    instance.flux(&[&["module", "reload"], &args[..]].concat());
+    assert_eq!(version(&instance), "7.7.7");
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
+#[test]
+fn two_copies_live_side_by_side() {
+    if skip("two_copies_live_side_by_side") {
+        return;
+    }
+    let instance = Instance::start(&["--test-size=1"]);
+    instance.load(&["--name=one"]);
+    instance.load(&["--name=two"]);
+    let (one, two) = (instance.address("one"), instance.address("two"));
+    assert_ne!(one, two);
+    instance.flux(&["run", "true"]);
+    for address in [&one, &two] {
+        wait_for("the job to be counted", || {
+            let page = scrape::get(address);
+            (page.sum("flux_jobs_finished_total", &[]) == 1.0).then_some(())
+        });
+    }
+    instance.flux(&["module", "remove", "one"]);
+    assert!(TcpStream::connect(&one).is_err());
+    assert_eq!(scrape::fetch(&two, "/readyz").status, 200);
+    instance.flux(&["module", "remove", "two"]);
+    alive(&instance);
+}
+
+#[test]
+fn a_panic_stops_a_collector_and_nothing_else() {
+    if skip("a_panic_stops_a_collector_and_nothing_else") {
+        return;
+    }
+    let instance = Instance::start(&["--test-size=1"]);
+    let up = |page: &scrape::Scrape, name: &str| {
+        let series =
+            format!("flux_exporter_collector_up{{collector=\"{name}\"}}");
+        page.value(&series)
+    };
+    // a stream message, a reply, a timer
+    for (bit, victims) in [
+        ("0x1", &["jobs"][..]),
+        ("0x2", &["queues", "job-list"]),
+        ("0x4", &["queues", "job-list"]),
+    ] {
+        instance.load(&[]);
+        let address = instance.address("prometheus");
+        wait_for("all to be up", || {
+            let page = scrape::get(&address);
+            let all = ["jobs", "queues", "job-list"];
+            all.iter().all(|name| up(&page, name) == 1.0).then_some(())
+        });
+        instance.flux(&["module", "debug", "--setbit", bit, "prometheus"]);
+        instance.flux(&["run", "true"]);
+        let page = wait_for("the panic", || {
+            let page = scrape::get(&address);
+            let down = victims.iter().any(|name| up(&page, name) == 0.0);
+            // the listeners' timer may take the bit meant for a collector
+            let taken = instance.stats("prometheus")["panics"] != 0;
+            (down || taken).then_some(page)
+        });
+        assert!(instance.log().contains("panic: injected by debug bit"));
+        if bit == "0x1" {
+            assert!(!page.has("flux_jobs"), "frozen gauges");
+            assert!(page.has("flux_jobs_finished_total"));
+            assert_eq!(scrape::fetch(&address, "/readyz").status, 503);
+        }
+        instance.flux(&["module", "remove", "prometheus"]);
+        alive(&instance);
+    }
+}
+
+#[test]
+fn a_panic_in_a_request_is_an_error_to_its_sender() {
+    if skip("a_panic_in_a_request_is_an_error_to_its_sender") {
+        return;
+    }
+    let instance = Instance::start(&["--test-size=1"]);
+    instance.load(&[]);
+    instance.flux(&["module", "debug", "--setbit", "0x8", "prometheus"]);
+    let output = instance.try_flux(&["module", "stats", "prometheus"]);
+    assert!(!output.status.success());
+    assert!(errors(&output).contains("internal error"), "{output:?}");
+    assert_eq!(instance.stats("prometheus")["panics"], 1);
+    instance.flux(&["module", "remove", "prometheus"]);
+    alive(&instance);
+}
+
+#[test]
+fn a_port_that_is_taken_is_tried_again() {
+    if skip("a_port_that_is_taken_is_tried_again") {
+        return;
+    }
+    let instance = Instance::start(&["--test-size=1"]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let listen = format!("listen={address}");
+
+    let output = instance.try_load(&[], &[&listen, "strict"]);
+    assert!(!output.status.success());
+    assert!(errors(&output).contains("Address already in use"));
+    let said = format!("listen on {address}: Address already in use");
+    let count = |instance: &Instance| instance.log().matches(&said).count();
+    let before = count(&instance);
+    assert_eq!(before, 1, "{}", instance.log());
+
+    instance.load_args(&[], &[&listen]);
+    let listener = |instance: &Instance| {
+        instance.stats("prometheus")["listeners"][0].clone()
+    };
+    assert_eq!(listener(&instance)["state"], "retrying");
+    assert_eq!(listener(&instance)["error"], said);
+    drop(taken);
+    wait_for("the port to be had", || {
+        (listener(&instance)["state"] == "listening").then_some(())
+    });
+    assert_eq!(scrape::fetch(&address, "/healthz").status, 200);
+    assert_eq!(count(&instance), before + 1, "not logged once");
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
+#[test]
+fn bad_arguments_fail_the_load_and_say_why() {
+    if skip("bad_arguments_fail_the_load_and_say_why") {
+        return;
+    }
+    let instance = Instance::start(&["--test-size=1"]);
+    for (arg, said) in [
+        ("prot=80", "prot: unknown"),
+        ("port=70000", "port: "),
+        ("listen=example.org:80", "listen: "),
+        ("buckets=1,1", "buckets: "),
+        ("strict=maybe", "strict: "),
+    ] {
+        for mode in MODES {
+            let output = instance.try_load(mode, &[arg]);
+            assert!(!output.status.success(), "{arg} was accepted");
+            let log = instance.log();
+            assert!(log.contains(said), "{arg}: {log}");
+        }
+    }
+    alive(&instance);
+    assert_eq!(instance.end().0, Some(0));
+}
+
+#[test]
+fn bad_settings_fail_the_load_and_say_why() {
+    if skip("bad_settings_fail_the_load_and_say_why") {
+        return;
+    }
+    for (config, said) in [
+        ("[prometheus]\nprot = 80\n", "prometheus.prot: unknown"),
+        ("[prometheus]\nport = \"http\"\n", "prometheus.port: "),
+        ("prometheus = 3\n", "prometheus: "),
+    ] {
+        let instance = Instance::start_with(&["--test-size=1"], config, &[]);
+        let output = instance.try_load(&[], &[]);
+        assert!(!output.status.success(), "{config} was accepted");
+        assert!(errors(&output).contains("Invalid argument"));
+        let log = instance.log();
+        assert!(log.contains(said), "{config}: {log}");
+        assert_eq!(instance.end().0, Some(0));
+    }
+}
+
+#[test]
+fn settings_are_reloaded_or_refused_whole() {
+    if skip("settings_are_reloaded_or_refused_whole") {
+        return;
+    }
+    let config = "[prometheus]\nlisten = \"127.0.0.1:0\"\n";
+    let instance = Instance::start_with(&["--test-size=1"], config, &[]);
+    instance.load_args(&[], &[]);
+    let first = instance.address("prometheus");
+
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let second = free.local_addr().unwrap().to_string();
+    let change = |config: &str| {
+        let script = format!("printf '{config}' | flux config load");
+        instance.command("sh").args(["-c", &script]).output().unwrap()
+    };
+    let moved = format!("[prometheus]\\nlisten = \"{second}\"\\n");
+    let output = change(&moved);
+    assert!(!output.status.success(), "a taken port was accepted");
+    assert!(errors(&output).contains("Address already in use"));
+    assert_eq!(instance.address("prometheus"), first);
+
+    drop(free);
+    let output = change(&moved);
+    assert!(output.status.success(), "{}", errors(&output));
+    assert_eq!(instance.address("prometheus"), second);
+    assert_eq!(scrape::fetch(&second, "/healthz").status, 200);
+    wait_for("the old port to be closed", || TcpListener::bind(&first).ok());
+
+    let output = change("[prometheus]\\nlisten = 3\\n");
+    assert!(!output.status.success());
+    assert!(errors(&output).contains("prometheus.listen: "), "{output:?}");
+    assert_eq!(instance.address("prometheus"), second);
+
+    let output = change(&format!("{moved}buckets = [1, 60]\\n"));
+    assert!(output.status.success(), "{}", errors(&output));
+    let page = instance.scrape();
+    let bounds = page
+        .0
+        .keys()
+        .filter(|series| series.starts_with("flux_job_wait_seconds_bucket"))
+        .count();
+    assert_eq!(bounds, 3); // 1, 60, +Inf
+    instance.flux(&["module", "remove", "prometheus"]);
+}
