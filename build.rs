@@ -74,8 +74,7 @@ fn main() {
 /// The folder that holds `flux/core.h`: under `FLUX_PREFIX`, or where
 /// pkg-config says, or `None` on a machine without Flux.
 fn find_flux() -> Option<PathBuf> {
-    if let Some(prefix) = env::var_os("FLUX_PREFIX").filter(|p| !p.is_empty())
-    {
+    if let Some(prefix) = env::var_os("FLUX_PREFIX").filter(|p| !p.is_empty()) {
         let include = Path::new(&prefix).join("include");
         assert!(
             include.join("flux/core.h").exists(),
