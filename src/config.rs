@@ -13,7 +13,8 @@ use std::{fmt, net::SocketAddr};
 
 use serde_json::{Map, Value};
 
-pub use buckets::DEFAULT_BUCKETS;
+use crate::job::histogram::DEFAULT_BOUNDS;
+
 pub use settings::{SETTINGS, Setting};
 
 /// What the module was told to do.
@@ -32,7 +33,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![listen::DEFAULT],
-            buckets: DEFAULT_BUCKETS.to_vec(),
+            buckets: DEFAULT_BOUNDS.to_vec(),
             strict: false,
         }
     }

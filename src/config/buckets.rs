@@ -4,12 +4,6 @@ use serde_json::Value;
 
 use super::{fsd, kind};
 
-/// From the shortest job to the longest queue: 0.1 s to 7 days.
-pub const DEFAULT_BUCKETS: [f64; 17] = [
-    0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 1800.0, 3600.0, 7200.0,
-    14400.0, 28800.0, 43200.0, 86400.0, 172800.0, 604800.0,
-];
-
 /// Each bound is a series per histogram and queue.
 const MAX: usize = 64;
 
@@ -61,14 +55,12 @@ fn check(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::histogram::DEFAULT_BOUNDS;
     use serde_json::json;
 
     #[test]
     fn defaults_pass_their_own_check() {
-        assert_eq!(
-            from_json(&json!(DEFAULT_BUCKETS)).unwrap(),
-            DEFAULT_BUCKETS
-        );
+        assert_eq!(from_json(&json!(DEFAULT_BOUNDS)).unwrap(), DEFAULT_BOUNDS);
     }
 
     #[test]

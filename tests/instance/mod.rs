@@ -94,8 +94,17 @@ impl Instance {
 
     /// A command in the instance.
     pub fn command(&self, program: &str) -> Command {
+        self.within(program, "60")
+    }
+
+    /// A command in the instance that may take minutes.
+    pub fn patient(&self, program: &str) -> Command {
+        self.within(program, "600")
+    }
+
+    fn within(&self, program: &str, seconds: &str) -> Command {
         let mut command = Command::new("timeout");
-        command.args(["60", program]).env("FLUX_URI", &self.uri);
+        command.args([seconds, program]).env("FLUX_URI", &self.uri);
         command.stdin(Stdio::null());
         command
     }
