@@ -22,10 +22,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::Registry;
+use prometheus::core::Collector;
+use serde::Deserialize;
 
 use crate::config::Config;
-use crate::flux::{Result, Scope};
+use crate::flux::{Error, Result, Scope};
 use crate::job::{Table, Time};
+use family::Spec;
 use health::Health;
 
 /// A row of the list of collectors.
@@ -46,6 +49,10 @@ pub const ALL: &[Entry] = &[
     Entry { name: "job-list", every_rank: false, start: job_list::start },
 ];
 
+/// All families that they expose, apart from `process_*`.
+pub const SPECS: &[&[Spec]] =
+    &[exporter::SPECS, jobs::metrics::SPECS, job_list::SPECS];
+
 /// What a collector is given.
 #[derive(Clone)]
 pub struct Context {
@@ -64,6 +71,14 @@ pub struct Context {
 }
 
 impl Context {
+    /// Registers what the collector exposes. Everything is registered before
+    /// the endpoint listens: a scrape would hold this up.
+    pub fn register(&self, metrics: impl Collector + 'static) -> Result<()> {
+        self.registry
+            .register(Box::new(metrics))
+            .map_err(|error| Error::invalid(error.to_string()))
+    }
+
     /// Asks the same question every `interval` seconds and hands each answer
     /// to `f`; says so in the health when that fails, or `f` does.
     pub fn poll(
@@ -95,6 +110,12 @@ impl Context {
             }
         })
     }
+}
+
+/// Reads the reply to a request for `topic`.
+pub fn parse<'a, T: Deserialize<'a>>(topic: &str, reply: &'a str) -> Result<T> {
+    serde_json::from_str(reply)
+        .map_err(|error| Error::new(libc::EPROTO, format!("{topic}: {error}")))
 }
 
 /// The table of jobs, shared with the thread that serves scrapes.

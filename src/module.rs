@@ -137,10 +137,13 @@ fn read_config(handle: Handle, args: &[String]) -> Result<Config> {
 }
 
 fn site(handle: Handle, registry: &Registry, jobs: &Jobs) -> Result<Site> {
-    let jobs = jobs.clone();
-    let ready = move || match jobs.lock().synced() {
-        true => Ok(()),
-        false => Err("the job journal is not caught up".to_owned()),
+    // the other ranks have no journal to catch up with
+    let jobs = (handle.rank()? == 0).then(|| jobs.clone());
+    let ready = move || match &jobs {
+        Some(jobs) if !jobs.lock().synced() => {
+            Err("the job journal is not caught up".to_owned())
+        }
+        _ => Ok(()),
     };
     let facts = [
         ("Flux", handle.attr(c"version")),

@@ -6,6 +6,8 @@
 //! second after the last event. `make bless` writes those anew: the diff is
 //! the review of any change to a metric.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are test code too
+
 use std::path::Path;
 
 use flux_prometheus::collectors::Jobs;

@@ -1,6 +1,8 @@
 //! The module's life in a real broker: whatever happens to it, the broker
 //! goes on.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are test code too
+
 mod instance;
 
 use std::net::{TcpListener, TcpStream};
@@ -55,6 +57,31 @@ fn loads_serves_and_unloads() {
     }
     let (code, log) = instance.end();
     assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn other_ranks_serve_what_is_theirs() {
+    if skip("other_ranks_serve_what_is_theirs") {
+        return;
+    }
+    let instance = Instance::start(&["--test-size=2"]);
+    let on_rank_1 =
+        |script: &str| instance.flux(&["exec", "-r1", "sh", "-c", script]);
+    let module = instance::module();
+    on_rank_1(&format!(
+        "flux module load {} listen=127.0.0.1:0",
+        module.display()
+    ));
+    let stats = on_rank_1("flux module stats prometheus");
+    let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
+    let address = stats["listeners"][0]["address"].as_str().unwrap();
+    assert_eq!(scrape::fetch(address, "/readyz").status, 200);
+    let page = scrape::get(address);
+    assert!(page.has("flux_exporter_build_info"));
+    // jobs are counted where the job manager is, and nowhere else
+    assert!(!page.has("flux_jobs"));
+    on_rank_1("flux module remove prometheus");
+    assert_eq!(instance.end().0, Some(0));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //!
 //! `RUNS=20` repeats the workload that often in one instance.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are test code too
+
 mod instance;
 
 use std::collections::BTreeMap;
@@ -145,17 +147,17 @@ fn a_mixed_workload_is_counted_as_flux_counts_it() {
     for run in 1..=runs {
         mixed(&instance);
         let page = agrees(&instance, &since);
-        let runs = f64::from(run);
+        let times = f64::from(run);
         let causes = |cause: &str| {
             page.sum("flux_job_failures_total", &[("cause", cause)])
         };
         // what mixed.sh does, by its own words
-        assert_eq!(causes("exit"), 3.0 * runs);
-        assert_eq!(causes("signal"), 2.0 * runs);
-        assert_eq!(causes("exec"), runs);
-        assert_eq!(causes("alloc"), runs);
-        assert_eq!(causes("depend"), runs);
-        assert_eq!(causes("other"), runs);
+        assert_eq!(causes("exit"), 3.0 * times);
+        assert_eq!(causes("signal"), 2.0 * times);
+        assert_eq!(causes("exec"), times);
+        assert_eq!(causes("alloc"), times);
+        assert_eq!(causes("depend"), times);
+        assert_eq!(causes("other"), times);
         let exceptions = |kind: &str, severity: &str| {
             page.sum(
                 "flux_job_exceptions_total",
@@ -163,9 +165,9 @@ fn a_mixed_workload_is_counted_as_flux_counts_it() {
             )
         };
         // the three that stay are canceled at the end of each run
-        assert_eq!(exceptions("cancel", "0"), 6.0 * runs - 3.0);
-        assert_eq!(exceptions("timeout", "0"), runs);
-        assert_eq!(exceptions("other", "3"), runs);
+        assert_eq!(exceptions("cancel", "0"), 6.0 * times - 3.0);
+        assert_eq!(exceptions("timeout", "0"), times);
+        assert_eq!(exceptions("other", "3"), times);
         let blocked =
             |reason: &str| page.sum("flux_jobs_blocked", &[("reason", reason)]);
         assert_eq!(blocked("held"), 2.0);

@@ -1,6 +1,8 @@
 //! 200 loads and unloads with a client that never stops scraping: the broker
 //! is left with the threads, descriptors and memory that it had.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are test code too
+
 mod instance;
 
 use std::sync::Arc;

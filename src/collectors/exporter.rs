@@ -12,8 +12,11 @@ use prometheus::proto::MetricFamily;
 use super::family::Spec;
 use super::health::Health;
 use super::{Context, Jobs};
-use crate::flux::{Error, Result};
+use crate::flux::Result;
 use crate::job::ProblemKind;
+
+/// How often the reactor shows that it is alive.
+const INTERVAL: f64 = 5.0;
 
 const BUILD_INFO: Spec = Spec::gauge(
     "flux_exporter_build_info",
@@ -39,8 +42,8 @@ const LAST_SUCCESS: Spec = Spec::gauge(
 const EVENTS: Spec = Spec::counter(
     "flux_exporter_journal_events_total",
     &[],
-    "Job events received from the job manager's journal, the backlog left \
-     out.",
+    "Job events received from the job manager's journal, those caught up on \
+     after a break included, the first backlog not.",
 );
 const MALFORMED: Spec = Spec::counter(
     "flux_exporter_journal_malformed_total",
@@ -58,7 +61,8 @@ const RESYNCS: Spec = Spec::counter(
     "Times that the job journal ended and was taken up again.",
 );
 
-const SPECS: &[Spec] =
+/// What is exposed here; `process_*` are the `prometheus` crate's own.
+pub const SPECS: &[Spec] =
     &[BUILD_INFO, UP, ERRORS, LAST_SUCCESS, EVENTS, MALFORMED, LAG, RESYNCS];
 
 /// Starts the collector.
@@ -70,17 +74,10 @@ pub fn start(context: &Context) -> Result<()> {
         jobs: context.jobs.clone(),
         all: context.all.clone(),
     };
-    for collector in [
-        Box::new(metrics) as Box<dyn Collector>,
-        Box::new(ProcessCollector::for_self()),
-    ] {
-        context
-            .registry
-            .register(collector)
-            .map_err(|error| Error::invalid(error.to_string()))?;
-    }
-    context.health.report(handle, Ok(()));
-    Ok(())
+    context.register(metrics)?;
+    context.register(ProcessCollector::for_self())?;
+    let health = context.health.clone();
+    context.scope.every(INTERVAL, move || health.report(handle, Ok(())))
 }
 
 struct Metrics {

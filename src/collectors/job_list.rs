@@ -11,8 +11,8 @@ use serde::Deserialize;
 
 use super::family::Spec;
 use super::health::Health;
-use super::{Context, Jobs};
-use crate::flux::{Error, Result};
+use super::{Context, Jobs, parse};
+use crate::flux::Result;
 use crate::job::state::State;
 
 const INTERVAL: f64 = 5.0;
@@ -24,6 +24,9 @@ const DRIFT: Spec = Spec::gauge(
      compared. Zero whenever Flux is quiet.",
 );
 
+/// What is exposed here.
+pub const SPECS: &[Spec] = &[DRIFT];
+
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
     let drift = Arc::new(Mutex::new([0; State::ACTIVE.len()]));
@@ -32,13 +35,10 @@ pub fn start(context: &Context) -> Result<()> {
         drift: drift.clone(),
         health: context.health.clone(),
     };
-    context
-        .registry
-        .register(Box::new(metrics))
-        .map_err(|error| Error::invalid(error.to_string()))?;
+    context.register(metrics)?;
     let jobs = context.jobs.clone();
     context.poll(c"job-list.job-stats", "{}", INTERVAL, move |reply| {
-        let theirs = parse(reply)?;
+        let theirs = active_jobs(reply)?;
         let Some(ours) = count(&jobs) else { return Ok(()) };
         let mut drift = drift.lock().unwrap_or_else(PoisonError::into_inner);
         for (i, drift) in drift.iter_mut().enumerate() {
@@ -76,11 +76,8 @@ struct States {
     cleanup: i64,
 }
 
-fn parse(reply: &str) -> Result<[i64; State::ACTIVE.len()]> {
-    let Reply { job_states: s } =
-        serde_json::from_str(reply).map_err(|error| {
-            Error::new(libc::EPROTO, format!("job-list.job-stats: {error}"))
-        })?;
+fn active_jobs(reply: &str) -> Result<[i64; State::ACTIVE.len()]> {
+    let Reply { job_states: s } = parse("job-list.job-stats", reply)?;
     Ok([s.depend, s.priority, s.sched, s.run, s.cleanup])
 }
 
@@ -119,8 +116,8 @@ mod tests {
             "run":3,"cleanup":4,"inactive":8,"total":18},"successful":2,
             "failed":4,"canceled":1,"timeout":1,"inactive_purged":0,
             "queues":[]}"#;
-        assert_eq!(parse(reply).unwrap(), [1, 0, 2, 3, 4]);
-        let error = parse(r#"{"job_states":{}}"#).unwrap_err();
+        assert_eq!(active_jobs(reply).unwrap(), [1, 0, 2, 3, 4]);
+        let error = active_jobs(r#"{"job_states":{}}"#).unwrap_err();
         assert!(error.text.starts_with("job-list.job-stats: missing field"));
     }
 }

@@ -10,8 +10,11 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Context;
-use crate::flux::{Error, Result};
+use super::{Context, parse};
+use crate::flux::Result;
+
+const LIST: &str = "job-manager.queue-list";
+const STATUS: &str = "job-manager.queue-status";
 
 /// A round costs the job manager 0.3 ms for each queue.
 const INTERVAL: f64 = 5.0;
@@ -38,12 +41,6 @@ struct Status {
     start: bool,
 }
 
-fn parse<'a, T: Deserialize<'a>>(method: &str, reply: &'a str) -> Result<T> {
-    serde_json::from_str(reply).map_err(|error| {
-        Error::new(libc::EPROTO, format!("job-manager.{method}: {error}"))
-    })
-}
-
 /// One round of questions: which queues there are, and the status of each.
 struct Round {
     context: Context,
@@ -66,7 +63,7 @@ impl Round {
             "{}",
             INTERVAL,
             move |reply| {
-                let list = reply.and_then(|reply| parse("queue-list", reply));
+                let list = reply.and_then(|reply| parse(LIST, reply));
                 match list {
                     Ok(list) => round.ask_each(list),
                     Err(error) => round.finish(Err(error)),
@@ -98,7 +95,7 @@ impl Round {
                 move |reply| {
                     let name = name.unwrap_or_default();
                     let status = reply
-                        .and_then(|reply| parse("queue-status", reply))
+                        .and_then(|reply| parse(STATUS, reply))
                         .map(|status: Status| (name, status.start));
                     round.answered(status);
                 },
@@ -150,16 +147,16 @@ mod tests {
     #[test]
     fn reads_real_answers() {
         let list: List =
-            parse("queue-list", r#"{"queues":["batch","debug"]}"#).unwrap();
+            parse(LIST, r#"{"queues":["batch","debug"]}"#).unwrap();
         assert_eq!(list.queues, ["batch", "debug"]);
         let status: Status = parse(
-            "queue-status",
+            STATUS,
             r#"{"enable":true,"start":false,"blocked":"scheduler",
                 "stop_reason":"Scheduler is offline"}"#,
         )
         .unwrap();
         assert!(!status.start);
-        let error = parse::<Status>("queue-status", "{}").err().unwrap();
+        let error = parse::<Status>(STATUS, "{}").err().unwrap();
         assert!(error.text.starts_with("job-manager.queue-status: missing"));
     }
 }

@@ -186,10 +186,18 @@ impl Table {
             Fate::Invalid(at) => apply::end_allocation(job, at, true, totals),
         }
         entry.remove();
+        self.shrink();
         if self.phase == Phase::Backlog {
             self.settled.insert(id);
         }
         true
+    }
+
+    /// Gives memory back after a flood of jobs, seldom enough to cost nothing.
+    fn shrink(&mut self) {
+        if self.jobs.capacity() > 8 * self.jobs.len().max(1024) {
+            self.jobs.shrink_to(2 * self.jobs.len());
+        }
     }
 
     /// Shows these queues from the start; see [`Totals::queues`].

@@ -74,7 +74,8 @@ impl Listeners {
         };
         let mut sockets = Vec::new();
         for wanted in addresses.iter().filter(|wanted| !known(wanted)) {
-            let socket = bind(*wanted).map_err(|e| failed(*wanted, e))?;
+            let socket = bind(*wanted)
+                .map_err(|e| failed(*wanted, e).context("prometheus.listen"))?;
             sockets.push((*wanted, socket));
         }
         let mut all = self.0.all.borrow_mut();

@@ -114,7 +114,8 @@ const GPU_SECONDS: Spec = Spec::counter(
     "Time that GPUs were allocated to jobs, added up over GPUs.",
 );
 
-const SPECS: &[Spec] = &[
+/// What is exposed here.
+pub const SPECS: &[Spec] = &[
     JOBS,
     BLOCKED,
     NODES,

@@ -10,9 +10,9 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::{Context, now};
+use super::super::{Context, now, parse};
 use super::TIMEOUT;
-use crate::flux::{Error, Result};
+use crate::flux::Result;
 use crate::job::{JobId, What};
 
 /// How many lookups are under way at a time.
@@ -85,9 +85,7 @@ fn eventlog(reply: &str) -> Result<String> {
     struct Lookup {
         eventlog: String,
     }
-    let lookup: Lookup = serde_json::from_str(reply).map_err(|error| {
-        Error::new(libc::EPROTO, format!("job-info.lookup: {error}"))
-    })?;
+    let lookup: Lookup = parse("job-info.lookup", reply)?;
     Ok(lookup.eventlog)
 }
 
