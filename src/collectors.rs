@@ -13,6 +13,7 @@ pub mod family;
 pub mod health;
 pub mod job_list;
 pub mod jobs;
+pub mod latest;
 pub mod queues;
 
 use std::cell::{Cell, RefCell};
@@ -51,7 +52,7 @@ pub const ALL: &[Entry] = &[
 
 /// All families that they expose, apart from `process_*`.
 pub const SPECS: &[&[Spec]] =
-    &[exporter::SPECS, jobs::metrics::SPECS, job_list::SPECS];
+    &[exporter::SPECS, jobs::metrics::SPECS, queues::SPECS, job_list::SPECS];
 
 /// What a collector is given.
 #[derive(Clone)]

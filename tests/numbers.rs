@@ -72,6 +72,14 @@ fn differences(
         for result in RESULTS {
             let key = if result == "completed" { "successful" } else { result };
             check(
+                format!("{result} jobs retained in {queue}"),
+                page.sum(
+                    "flux_jobs_retained",
+                    &[("queue", queue), ("result", result)],
+                ),
+                now[key].as_f64().unwrap(),
+            );
+            check(
                 format!("{result} jobs in {queue}"),
                 page.sum(
                     "flux_jobs_finished_total",
@@ -225,7 +233,15 @@ fn a_stopped_queue_holds_its_jobs_back() {
         page.value("flux_job_nodes{queue=\"batch\",state=\"sched\"}"),
         6.0
     );
+    let page = instance.scrape();
+    assert_eq!(page.value("flux_queue_started{queue=\"batch\"}"), 0.0);
+    assert_eq!(page.value("flux_queue_enabled{queue=\"batch\"}"), 1.0);
     instance.flux(&["queue", "start", "--all"]);
+    instance.flux(&["queue", "disable", "batch", "-m", "testing"]);
+    wait_for("the queue to be seen disabled", || {
+        let page = instance.scrape();
+        (page.value("flux_queue_enabled{queue=\"batch\"}") == 0.0).then_some(())
+    });
     wait_for("the queue to be seen started", || {
         (stopped("batch") == 0.0).then_some(())
     });

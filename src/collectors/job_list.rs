@@ -3,20 +3,23 @@
 //! Source: `job-list.job-stats`, polled: its streaming form falls silent for
 //! good when job-list is unloaded, and one answer costs it 0.1 ms.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
 use serde::Deserialize;
 
-use super::family::Spec;
-use super::health::Health;
+use super::family::{Family, Spec};
+use super::latest::Latest;
 use super::{Context, Jobs, parse};
 use crate::flux::Result;
+use crate::job::outcome::Outcome;
 use crate::job::state::State;
 
 const INTERVAL: f64 = 5.0;
 
+const RETAINED: Spec = Spec::gauge(
+    "flux_jobs_retained",
+    &["queue", "result"],
+    "Inactive jobs that Flux still remembers, by result; falls when they \
+     are purged.",
+);
 const DRIFT: Spec = Spec::gauge(
     "flux_exporter_drift_jobs",
     &["state"],
@@ -25,46 +28,74 @@ const DRIFT: Spec = Spec::gauge(
 );
 
 /// What is exposed here.
-pub const SPECS: &[Spec] = &[DRIFT];
+pub const SPECS: &[Spec] = &[RETAINED, DRIFT];
 
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
-    let drift = Arc::new(Mutex::new([0; State::ACTIVE.len()]));
-    let metrics = Metrics {
-        desc: DRIFT.desc(),
-        drift: drift.clone(),
-        health: context.health.clone(),
-    };
-    context.register(metrics)?;
+    let latest = Latest::register(context, SPECS, show)?;
     let jobs = context.jobs.clone();
     context.poll(c"job-list.job-stats", "{}", INTERVAL, move |reply| {
-        let theirs = active_jobs(reply)?;
-        let Some(ours) = count(&jobs) else { return Ok(()) };
-        let mut drift = drift.lock().unwrap_or_else(PoisonError::into_inner);
-        for (i, drift) in drift.iter_mut().enumerate() {
-            *drift = ours[i] - theirs[i];
-        }
+        let stats: Stats = parse("job-list.job-stats", reply)?;
+        let drift = drift(&jobs, &stats.all.job_states);
+        latest.set(Answer { retained: stats.by_queue(), drift });
         Ok(())
     })
 }
 
-/// Our own counts, once there are any.
-fn count(jobs: &Jobs) -> Option<[i64; State::ACTIVE.len()]> {
-    let table = jobs.lock();
-    table.synced().then(|| {
-        let mut counts = [0; State::ACTIVE.len()];
-        for queue in table.totals().queues() {
-            for (count, jobs) in counts.iter_mut().zip(queue.jobs) {
-                *count += i64::try_from(jobs).unwrap_or(i64::MAX);
-            }
+/// What a scrape shows.
+struct Answer {
+    retained: Vec<Queue>,
+    /// None until there is a count of ours to compare.
+    drift: Option<[i64; State::ACTIVE.len()]>,
+}
+
+fn show(answer: &Answer) -> Vec<Family> {
+    let (mut retained, mut drift) = (RETAINED.family(), DRIFT.family());
+    for queue in &answer.retained {
+        for (result, count) in queue.results() {
+            retained.add(&[&queue.name, result.as_str()], count as f64);
         }
-        counts
-    })
+    }
+    for (i, state) in State::ACTIVE.iter().enumerate() {
+        if let Some(by_state) = answer.drift {
+            drift.add(&[state.as_str()], by_state[i] as f64);
+        }
+    }
+    vec![retained, drift]
+}
+
+/// Our own counts less theirs, once there are any.
+fn drift(jobs: &Jobs, theirs: &States) -> Option<[i64; State::ACTIVE.len()]> {
+    let table = jobs.lock();
+    if !table.synced() {
+        return None;
+    }
+    let mut drift = theirs.active().map(|count| -count);
+    for queue in table.totals().queues() {
+        for (drift, jobs) in drift.iter_mut().zip(queue.jobs) {
+            *drift += i64::try_from(jobs).unwrap_or(i64::MAX);
+        }
+    }
+    Some(drift)
 }
 
 #[derive(Deserialize)]
-struct Reply {
+struct Stats {
+    #[serde(flatten)]
+    all: Queue,
+    queues: Vec<Queue>,
+}
+
+#[derive(Deserialize)]
+struct Queue {
+    /// Absent on the sum of all.
+    #[serde(default)]
+    name: String,
     job_states: States,
+    successful: i64,
+    failed: i64,
+    canceled: i64,
+    timeout: i64,
 }
 
 #[derive(Deserialize)]
@@ -74,35 +105,42 @@ struct States {
     sched: i64,
     run: i64,
     cleanup: i64,
+    inactive: i64,
 }
 
-fn active_jobs(reply: &str) -> Result<[i64; State::ACTIVE.len()]> {
-    let Reply { job_states: s } = parse("job-list.job-stats", reply)?;
-    Ok([s.depend, s.priority, s.sched, s.run, s.cleanup])
-}
-
-struct Metrics {
-    desc: Desc,
-    drift: Arc<Mutex<[i64; State::ACTIVE.len()]>>,
-    health: Arc<Health>,
-}
-
-impl Collector for Metrics {
-    fn desc(&self) -> Vec<&Desc> {
-        vec![&self.desc]
+impl States {
+    fn active(&self) -> [i64; State::ACTIVE.len()] {
+        [self.depend, self.priority, self.sched, self.run, self.cleanup]
     }
+}
 
-    fn collect(&self) -> Vec<MetricFamily> {
-        // without job-list there is nothing to compare with
-        if !self.health.up() {
-            return Vec::new();
+impl Queue {
+    fn results(&self) -> [(Outcome, i64); 4] {
+        [
+            (Outcome::Completed, self.successful),
+            (Outcome::Failed, self.failed),
+            (Outcome::Canceled, self.canceled),
+            (Outcome::Timeout, self.timeout),
+        ]
+    }
+}
+
+impl Stats {
+    /// The queues, and the anonymous one: what is left of the sum, if
+    /// anything is, or if there are no others.
+    fn by_queue(self) -> Vec<Queue> {
+        let Self { all: mut rest, mut queues } = self;
+        for queue in &queues {
+            rest.job_states.inactive -= queue.job_states.inactive;
+            rest.successful -= queue.successful;
+            rest.failed -= queue.failed;
+            rest.canceled -= queue.canceled;
+            rest.timeout -= queue.timeout;
         }
-        let drift = self.drift.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut family = DRIFT.family();
-        for (state, drift) in State::ACTIVE.iter().zip(*drift) {
-            family.add(&[state.as_str()], drift as f64);
+        if queues.is_empty() || rest.job_states.inactive > 0 {
+            queues.push(rest);
         }
-        vec![family.done()]
+        queues
     }
 }
 
@@ -110,14 +148,29 @@ impl Collector for Metrics {
 mod tests {
     use super::*;
 
+    const REPLY: &str = r#"{"job_states":{"depend":1,"priority":0,"sched":2,
+        "run":3,"cleanup":4,"inactive":8,"total":18},"successful":2,
+        "failed":4,"canceled":1,"timeout":1,"inactive_purged":0,
+        "queues":[{"job_states":{"depend":1,"priority":0,"sched":2,"run":3,
+        "cleanup":4,"inactive":7,"total":17},"successful":2,"failed":3,
+        "canceled":1,"timeout":1,"inactive_purged":0,"name":"batch"}]}"#;
+
     #[test]
     fn reads_a_real_answer() {
-        let reply = r#"{"job_states":{"depend":1,"priority":0,"sched":2,
-            "run":3,"cleanup":4,"inactive":8,"total":18},"successful":2,
-            "failed":4,"canceled":1,"timeout":1,"inactive_purged":0,
-            "queues":[]}"#;
-        assert_eq!(active_jobs(reply).unwrap(), [1, 0, 2, 3, 4]);
-        let error = active_jobs(r#"{"job_states":{}}"#).unwrap_err();
+        let stats: Stats = parse("job-list.job-stats", REPLY).unwrap();
+        assert_eq!(stats.all.job_states.active(), [1, 0, 2, 3, 4]);
+        let queues = stats.by_queue();
+        let batch = queues[0].results().map(|(_, count)| count);
+        assert_eq!((&*queues[0].name, batch), ("batch", [2, 3, 1, 1]));
+        let anonymous = queues[1].results().map(|(_, count)| count);
+        assert_eq!((&*queues[1].name, anonymous), ("", [0, 1, 0, 0]));
+        assert_eq!(queues.len(), 2);
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_is_an_error() {
+        let stats: Result<Stats> = parse("job-list.job-stats", "{}");
+        let error = stats.err().unwrap();
         assert!(error.text.starts_with("job-list.job-stats: missing field"));
     }
 }

@@ -1,4 +1,4 @@
-//! Which queues there are, and which of them start jobs.
+//! Which queues there are, which take jobs, and which start them.
 //!
 //! Source: `job-manager.queue-list` and `job-manager.queue-status`, polled;
 //! nothing is published when a queue is stopped or started. The answer goes
@@ -10,6 +10,8 @@ use std::rc::Rc;
 use serde::Deserialize;
 use serde_json::json;
 
+use super::family::{Family, Spec};
+use super::latest::Latest;
 use super::{Context, parse};
 use crate::flux::Result;
 
@@ -19,10 +21,26 @@ const STATUS: &str = "job-manager.queue-status";
 /// A round costs the job manager 0.3 ms for each queue.
 const INTERVAL: f64 = 5.0;
 
+const ENABLED: Spec = Spec::gauge(
+    "flux_queue_enabled",
+    &["queue"],
+    "Whether jobs can be submitted to the queue.",
+);
+const STARTED: Spec = Spec::gauge(
+    "flux_queue_started",
+    &["queue"],
+    "Whether jobs of the queue are started; 0 also while no scheduler is \
+     loaded.",
+);
+
+/// What is exposed here.
+pub const SPECS: &[Spec] = &[ENABLED, STARTED];
+
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
     let round = Rc::new(Round {
         context: context.clone(),
+        latest: Latest::register(context, SPECS, show)?,
         busy: Cell::new(false),
         pending: Cell::new(0),
         queues: RefCell::new(Vec::new()),
@@ -38,15 +56,29 @@ struct List {
 
 #[derive(Deserialize)]
 struct Status {
+    enable: bool,
     start: bool,
+}
+
+/// A queue's name and status.
+type Queue = (String, Status);
+
+fn show(queues: &Vec<Queue>) -> Vec<Family> {
+    let (mut enabled, mut started) = (ENABLED.family(), STARTED.family());
+    for (name, status) in queues {
+        enabled.add(&[name], f64::from(u8::from(status.enable)));
+        started.add(&[name], f64::from(u8::from(status.start)));
+    }
+    vec![enabled, started]
 }
 
 /// One round of questions: which queues there are, and the status of each.
 struct Round {
     context: Context,
+    latest: Latest<Vec<Queue>>,
     busy: Cell<bool>,
     pending: Cell<usize>,
-    queues: RefCell<Vec<(String, bool)>>,
+    queues: RefCell<Vec<Queue>>,
     result: RefCell<Result<()>>,
 }
 
@@ -96,7 +128,7 @@ impl Round {
                     let name = name.unwrap_or_default();
                     let status = reply
                         .and_then(|reply| parse(STATUS, reply))
-                        .map(|status: Status| (name, status.start));
+                        .map(|status: Status| (name, status));
                     round.answered(status);
                 },
             );
@@ -106,7 +138,7 @@ impl Round {
         }
     }
 
-    fn answered(&self, status: Result<(String, bool)>) {
+    fn answered(&self, status: Result<Queue>) {
         match status {
             Ok(queue) => self.queues.borrow_mut().push(queue),
             // a queue that left the configuration since the list was made
@@ -123,11 +155,11 @@ impl Round {
     fn finish(&self, result: Result<()>) {
         self.busy.set(false);
         if result.is_ok() {
-            let queues = self.queues.borrow();
+            let queues = self.queues.take();
             let names: Vec<_> = queues.iter().map(|(name, _)| name).collect();
             let stopped: Vec<_> = queues
                 .iter()
-                .filter(|(_, started)| !started)
+                .filter(|(_, status)| !status.start)
                 .map(|(name, _)| name.as_str())
                 .collect();
             let mut table = self.context.jobs.lock();
@@ -135,6 +167,8 @@ impl Round {
             let anonymous = names.iter().any(|name| name.is_empty());
             table.set_queues(if anonymous { &[] } else { &names });
             table.set_stopped(&stopped);
+            drop(table);
+            self.latest.set(queues);
         }
         self.context.health.report(self.context.scope.handle(), result);
     }
