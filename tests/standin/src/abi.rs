@@ -1,0 +1,77 @@
+//! The C functions that a module calls: those that `prometheus.so` imports,
+//! and no others (tests/imports.rs compares).
+//!
+//! They behave as those of libflux-core 0.88 do where the module could tell
+//! the difference: a reactor that makes one call at a time, futures that are
+//! fulfilled once until they are reset and may be destroyed in their own
+//! continuation, handlers of which the last registered is the first asked,
+//! errno and error texts.
+//!
+//! Everything hangs off a [`Handle`], which belongs to its module's thread;
+//! what other threads touch is its [`Inbox`]. The handle is also the reactor.
+//! While C runs no reference to it is held, for C calls back in here.
+//!
+//! Where C passes pointers, these functions take references: what Rust asks
+//! of those is what libflux asks of its callers. A `Box` goes to C in a
+//! function that creates and comes back in the one that destroys.
+
+pub mod future;
+pub mod handle;
+pub mod message;
+mod methods;
+pub mod reactor;
+pub mod request;
+
+use std::ffi::{CStr, CString, c_char};
+
+pub use handle::Handle;
+pub use message::{Inbox, Message, Reply, Request, Response};
+
+/// A string of C's, or null.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Text(*const c_char);
+
+impl Text {
+    /// A copy; None for null.
+    fn get(self) -> Option<String> {
+        if self.0.is_null() {
+            return None;
+        }
+        // SAFETY: C strings end; this one is not kept.
+        let text = unsafe { CStr::from_ptr(self.0) };
+        Some(text.to_string_lossy().into_owned())
+    }
+
+    fn get_or_empty(self) -> String {
+        self.get().unwrap_or_default()
+    }
+
+    fn of(text: Option<&CString>) -> Self {
+        Self(text.map_or(std::ptr::null(), |text| text.as_ptr()))
+    }
+}
+
+/// Sets errno, and is the C value for failure.
+fn fail(errno: i32) -> i32 {
+    // SAFETY: a valid pointer to this thread's own errno.
+    unsafe { *libc::__errno_location() = errno };
+    -1
+}
+
+/// A C string of any text: one with a NUL in it ends there.
+pub fn c_text(text: &str) -> CString {
+    let end = text.find('\0').unwrap_or(text.len());
+    CString::new(&text[..end]).unwrap_or_default()
+}
+
+/// What `strerror` says.
+pub fn strerror(errno: i32) -> String {
+    // SAFETY: it takes any number.
+    Text(unsafe { libc::strerror(errno) }).get_or_empty()
+}
+
+/// The error of a service that is not there, in Flux's words.
+pub fn no_service(topic: &str) -> (i32, String) {
+    (libc::ENOSYS, format!("No service matching {topic} is registered"))
+}

@@ -1,0 +1,99 @@
+//! First come, first served by priority, with backfill: when the first job
+//! has to wait, others overtake it only if they will be over by the earliest
+//! time at which it could start.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::job::{Event, R};
+use super::life::Step;
+use super::nodes::{Piece, cores_of};
+use super::{Cluster, Time};
+
+/// How many jobs a pass looks at before it lets things happen again.
+const DEPTH: usize = 100;
+
+/// When a job with this expiration will be over; 0 is never.
+fn end(expiration: f64) -> Time {
+    let end = if expiration > 0.0 { expiration } else { f64::INFINITY };
+    end.to_bits()
+}
+
+impl Cluster {
+    /// Has the scheduler look soon; what changes until then is one with it.
+    pub(super) fn want_pass(&mut self) {
+        if !self.pass_due {
+            self.pass_due = true;
+            self.later(0.01, Step::Pass);
+        }
+    }
+
+    pub(super) fn pass(&mut self) {
+        if self.loaded.contains("sched-simple") {
+            // as long as all that is seen starts, look at the next
+            while self.pass_once() == DEPTH {}
+        }
+        self.pass_due = false;
+    }
+
+    /// Returns how many jobs are no longer pending.
+    fn pass_once(&mut self) -> usize {
+        let mut done = 0;
+        // by when one that overtakes must be over, once there is one to wait
+        let mut reserved = None;
+        let first: Vec<_> = self.pending.iter().take(DEPTH).copied().collect();
+        for (_, id) in first {
+            let Some(spec) = self.jobs.get(&id).map(|job| job.spec.clone())
+            else {
+                continue;
+            };
+            let timed = spec.limit > 0.0;
+            let until = if timed { self.now + spec.limit } else { 0.0 };
+            if !self.nodes.satisfies(&spec) {
+                let note = "unsatisfiable request";
+                self.post(id, Event::exception("alloc", 0, note));
+                done += 1;
+            } else if reserved.is_some_and(|by| end(until) > by) {
+                continue;
+            } else if let Some(pieces) = self.nodes.find(&spec) {
+                self.allocate(id, pieces, until);
+                done += 1;
+            } else if reserved.is_none() {
+                reserved = Some(self.earliest(self.nodes.cores_for(&spec)));
+            }
+        }
+        done
+    }
+
+    /// A time before which so many cores are not free. They may not be where
+    /// they are needed even then: so fewer may overtake than could.
+    fn earliest(&self, cores: u64) -> Time {
+        let mut free = self.nodes.free_cores;
+        let mut ends = self.running.iter().map(|((end, _), held)| {
+            free += held;
+            (*end, free)
+        });
+        ends.find(|(_, free)| *free >= cores).map_or(0, |(end, _)| end)
+    }
+
+    fn allocate(&mut self, id: u64, pieces: Vec<Piece>, expiration: f64) {
+        self.nodes.take(&pieces);
+        let cores = pieces.iter().map(|piece| cores_of(piece.1)).sum();
+        self.running.insert((end(expiration), id), cores);
+        if let Some(job) = self.jobs.get_mut(&id) {
+            Arc::make_mut(job).r = Some(R(pieces, self.now, expiration));
+        }
+        self.post(id, Event::new("alloc", Value::Null));
+    }
+
+    /// Takes back what a job had.
+    pub(super) fn give_back(&mut self, id: u64) {
+        let job = self.jobs.get(&id);
+        if let Some(R(pieces, _, until)) = job.and_then(|job| job.r.as_ref()) {
+            self.nodes.give(pieces);
+            self.running.remove(&(end(*until), id));
+            self.want_pass();
+        }
+    }
+}

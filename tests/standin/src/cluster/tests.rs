@@ -1,0 +1,251 @@
+//! The simulation against what a real journal looks like, and against itself.
+
+use super::job::{Event, Job, RESULTS, State};
+use super::*;
+
+/// A cluster and all that its journal said.
+struct Watched {
+    cluster: Cluster,
+    now: f64,
+    lines: Vec<Value>,
+}
+
+impl Watched {
+    /// With 8 nodes and the queues batch and debug, both started.
+    fn new(seed: u64, rate: f64, jobs: usize) -> Self {
+        let config = json!({ "queues": { "batch": {}, "debug": {} } });
+        let other = Settings { seed, rate, jobs, ..Settings::default() };
+        let settings = Settings {
+            nodes: 8,
+            cores_per_node: 8,
+            gpus_per_node: 2,
+            config,
+            ..other
+        };
+        let now = 1.0e9;
+        let cluster = Cluster::new(settings, now);
+        let mut this = Self { cluster, now, lines: vec![] };
+        this.open();
+        this.run("queue start --all");
+        this
+    }
+
+    fn open(&mut self) {
+        match self.cluster.request(JOURNAL, r#"{"full":true}"#) {
+            Answer::Stream(lines) => self.lines = lines.map(parse).collect(),
+            _ => panic!("no stream"),
+        }
+    }
+
+    /// Lets time pass in steps.
+    fn pass(&mut self, seconds: f64, steps: u32) {
+        let began = self.now;
+        for step in 1..=steps {
+            self.now = began + seconds * f64::from(step) / f64::from(steps);
+            for (_, sent) in self.cluster.advance(self.now) {
+                match sent {
+                    Sent::Message(line) => self.lines.push(parse(line)),
+                    Sent::End(error) => assert_eq!(error, ENODATA),
+                }
+            }
+        }
+    }
+
+    fn try_run(&mut self, line: &str) -> Result<String, String> {
+        let args: Vec<_> = line.split(' ').map(str::to_owned).collect();
+        self.cluster.command(&args).map(|text| text.trim().to_owned())
+    }
+
+    fn run(&mut self, line: &str) -> String {
+        self.try_run(line).unwrap()
+    }
+
+    fn ask(&mut self, topic: &str) -> Value {
+        match self.cluster.request(topic, "{}") {
+            Answer::Once(text) => parse(text),
+            Answer::Failed(error, text) => json!([error, text]),
+            Answer::Stream(_) => panic!("a stream"),
+        }
+    }
+
+    /// All events, with the id of their jobs.
+    fn events(&self) -> impl Iterator<Item = (u64, &Value)> {
+        self.lines.iter().flat_map(|line| {
+            let events = line["events"].as_array().unwrap();
+            let id = line["id"].as_u64().unwrap_or(0);
+            events.iter().map(move |event| (id, event))
+        })
+    }
+
+    /// The names of a job's events so far.
+    fn life(&self, id: &str) -> String {
+        let events = self.events().filter(|event| event.0.to_string() == id);
+        let names = events.map(|event| event.1["name"].as_str().unwrap());
+        names.collect::<Vec<_>>().join(" ")
+    }
+
+    /// What the events add up to agrees with job-stats.
+    fn agrees(&mut self) {
+        let mut jobs: BTreeMap<u64, Job> = BTreeMap::new();
+        for (id, event) in self.events() {
+            let name = event["name"].as_str().unwrap().to_owned();
+            let event = Event::new(name.leak(), event["context"].clone());
+            jobs.entry(id).or_default().apply(0.0, event);
+        }
+        let stats = self.ask("job-list.job-stats");
+        let count = |f: &dyn Fn(&Job) -> bool| {
+            json!(jobs.values().filter(|job| f(job)).count())
+        };
+        for name in ["depend", "priority", "sched", "run", "cleanup"] {
+            let state = |job: &Job| format!("{:?}", job.state).to_lowercase();
+            let ours = count(&|job| state(job) == name);
+            assert_eq!(ours, stats["job_states"][name], "{name}");
+        }
+        for (i, (name, _)) in RESULTS.iter().enumerate() {
+            let is = |job: &Job| job.state == State::Inactive;
+            let ours = count(&|job| is(job) && job.result() == i);
+            assert_eq!(ours, stats[*name], "{name}");
+        }
+    }
+}
+
+fn parse(line: String) -> Value {
+    serde_json::from_str(&line).unwrap()
+}
+
+/// The orders are those of a journal of Flux 0.88.
+#[test]
+fn events_come_as_from_flux() {
+    let mut it = Watched::new(1, 0.0, 0);
+    let mut check = |line: &str, then: &str, life: &str| {
+        let id = it.run(&format!("submit -qbatch {line}"));
+        it.pass(1.0, 7);
+        if !then.is_empty() {
+            it.run(&then.replace("ID", &id));
+            it.pass(1.0, 7);
+        }
+        assert_eq!(it.life(&id), life, "{line}");
+        id
+    };
+    let ready = "submit validate depend priority";
+    let over = "finish release free clean";
+    let plain = format!("{ready} alloc start {over}");
+    let raised = format!("{ready} alloc start exception {over}");
+    let refused = format!("{ready} exception clean");
+    let moved = format!("{ready} jobspec-update priority");
+    let freed = format!("{ready} urgency priority alloc start {over}");
+    check("true", "", &plain);
+    check("-N2 -n4 -c2 -g 1 false", "", &plain);
+    check("sleep 100", "cancel ID", &raised);
+    check("-t 0.2s sleep 100", "", &raised);
+    check("--setattr=exec.test.mock_exception=run true", "", &raised);
+    check("-N 100000 true", "", &refused);
+    let hold = "--urgency=hold true";
+    check(hold, "cancel ID", &refused);
+    check(hold, "job urgency ID default", &freed);
+    let id = check(hold, "update ID queue=debug", &moved);
+    let added = "submit dependency-add validate";
+    let met = format!("{added} dependency-remove {}", &plain[16..]);
+    check("true --begin-time=+0.5s", "", &met);
+    let waits = check(&format!("true --dependency=afterany:{id}"), "", added);
+    let doomed = check(&format!("true --dependency=afterok:{id}"), "", added);
+    it.run(&format!("cancel {id}"));
+    it.pass(1.0, 1);
+    assert_eq!(it.life(&waits), met);
+    assert_eq!(it.life(&doomed), format!("{added} exception clean"));
+    let late = format!("submit -qbatch true --dependency=afterok:{id}");
+    assert!(it.try_run(&late).is_err());
+    it.pass(1.0, 1);
+    let (last, _) = it.events().last().unwrap();
+    assert_eq!(it.life(&last.to_string()), "submit invalidate");
+    assert_eq!(it.run("queue idle"), "true");
+}
+
+#[test]
+fn the_journal_adds_up_to_job_stats_over_reloads() {
+    let mut it = Watched::new(1, 2.0, 100);
+    for _ in 0..5 {
+        it.pass(100.0, 20);
+        it.agrees();
+        it.run("module-unload job-manager");
+        it.pass(3.0, 2);
+        let text = "No service matching job-manager.x is registered";
+        assert_eq!(it.ask("job-manager.x"), json!([38, text]));
+        it.run("module-load job-manager");
+        it.run("module-load job-list");
+        it.cluster.advance(it.now);
+        it.open();
+        it.pass(1.0, 1);
+        it.agrees();
+    }
+    it.cluster.set_rate(0.0);
+    it.pass(1e5, 1);
+    it.run("cancel --all");
+    it.pass(1.0, 1);
+    it.agrees();
+    let stats = it.ask("job-list.job-stats");
+    for (what, _) in RESULTS {
+        assert!(stats[what].as_u64().unwrap() > 5, "{stats}");
+    }
+    assert_eq!(it.ask("job-manager.stats-get")["active_jobs"], 0);
+    it.run("job purge -f --num-limit=3");
+    assert_eq!(it.ask("job-manager.stats-get")["inactive_jobs"], 3);
+}
+
+#[test]
+fn nothing_is_given_out_twice() {
+    for seed in 0..8 {
+        let mut it = Watched::new(seed, 2.0, 0);
+        it.run("resource drain 3 bad");
+        let mut least = u64::MAX;
+        for _ in 0..1000 {
+            it.pass(0.5, 1);
+            let nodes = &it.cluster.nodes;
+            let mut left = vec![nodes.whole; 8];
+            for (_, id) in it.cluster.running.keys() {
+                let r = it.cluster.jobs[id].r.as_ref().unwrap();
+                for (rank, bits) in &r.0 {
+                    assert_eq!(left[*rank as usize] & bits, *bits);
+                    left[*rank as usize] &= !bits;
+                }
+            }
+            assert_eq!(left, nodes.free);
+            assert_eq!(left[3], nodes.whole, "drained");
+            least = least.min(nodes.free_cores);
+        }
+        assert!(least < 16, "{least} cores free at least");
+    }
+}
+
+#[test]
+fn a_seed_decides_all() {
+    let play = |seed, steps| {
+        let mut it = Watched::new(seed, 5.0, 50);
+        it.pass(60.0, steps);
+        it.lines
+    };
+    assert_eq!(play(3, 1), play(3, 997));
+    assert_ne!(play(3, 1), play(4, 1));
+}
+
+/// A job that has to wait is not put off by those that overtake it.
+#[test]
+fn backfill_delays_nobody() {
+    let mut it = Watched::new(1, 0.0, 0);
+    let [_, blocked, long, short] = [
+        "-N6 -t 60s sleep 60",
+        "-N8 -t 60s sleep 30",
+        "-N1 -t 90s sleep 90",
+        "-N1 -t 9s true",
+    ]
+    .map(|what| {
+        let id = it.run(&format!("submit -qbatch {what}"));
+        it.pass(0.5, 1);
+        id
+    });
+    let begun = |it: &Watched, id: &str| it.life(id).contains("alloc");
+    assert!(begun(&it, &short) && !begun(&it, &blocked));
+    assert!(!begun(&it, &long));
+    it.pass(60.0, 1);
+    assert!(begun(&it, &blocked) && !begun(&it, &long));
+}
