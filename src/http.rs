@@ -13,6 +13,7 @@ mod bind;
 mod connection;
 mod counts;
 mod limits;
+mod negotiation;
 mod page;
 mod rendering;
 mod routes;

@@ -189,6 +189,50 @@ fn metrics() {
 }
 
 #[test]
+fn metrics_in_the_format_asked_for() {
+    let f = start(Limits::default());
+    let counter = IntCounter::new("flux_test_total", "A test.").unwrap();
+    f.registry.register(Box::new(counter.clone())).unwrap();
+    f.site.created().set("flux_test_total", Some(1_763_840_636.5));
+    let text = "text/plain; version=0.0.4";
+    let openmetrics =
+        "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let mut stream = BufReader::new(f.connect());
+    for (accept, kind) in [
+        // what curl and browsers send, and what is no Accept at all
+        ("Accept: */*", text),
+        ("Accept: text/html,application/xml;q=0.9,*/*;q=0.8", text),
+        ("Accept: \u{fffd};;,q=", text),
+        ("X: y", text),
+        // Prometheus
+        (
+            "Accept: application/openmetrics-text;version=1.0.0;q=0.5,\
+             text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
+            openmetrics,
+        ),
+        ("accept: application/openmetrics-text; version=0.0.1", openmetrics),
+        ("Accept: application/openmetrics-text; q=0", text),
+    ] {
+        counter.inc();
+        let request =
+            format!("GET /metrics HTTP/1.1\r\nHost: x\r\n{accept}\r\n\r\n");
+        stream.get_mut().write_all(request.as_bytes()).unwrap();
+        let (head, body) = answer(&mut stream);
+        assert!(head.starts_with("HTTP/1.1 200 "), "{accept}: {head}");
+        assert_eq!(header(&head, "content-type"), kind, "{accept}");
+        assert_eq!(header(&head, "vary"), "Accept");
+        let body = String::from_utf8(body).unwrap();
+        let sample = format!("\nflux_test_total {}\n", counter.get());
+        assert!(body.contains(&sample), "{accept}: {body}");
+        let is_openmetrics = kind == openmetrics;
+        assert_eq!(body.ends_with("\n# EOF\n"), is_openmetrics, "{accept}");
+        let created = "\nflux_test_created 1763840636.5\n";
+        assert_eq!(body.contains(created), is_openmetrics, "{accept}");
+    }
+    f.stop();
+}
+
+#[test]
 fn head_has_the_headers_and_no_body() {
     let f = start(Limits::default());
     for path in ["/metrics", "/healthz", "/", "/nothing"] {

@@ -1,5 +1,5 @@
-//! Turning the registry into bytes: once for all who ask at the same time,
-//! within a budget, and without letting a panic through.
+//! Turning the registry into bytes: once for all who ask at the same time
+//! for the same format, within a budget, and without letting a panic through.
 //!
 //! Those who ask while nothing is being rendered wait for one turn of the
 //! runtime, in which the requests that have also arrived by then join them.
@@ -15,6 +15,8 @@ use std::{
 };
 
 use hyper::body::Bytes;
+
+use crate::exposition::Format;
 
 /// All metrics, encoded.
 pub(super) type Rendering = Bytes;
@@ -33,43 +35,55 @@ type Outcome = Result<Rendering, Failure>;
 /// The renderings of one site.
 #[derive(Default)]
 pub(super) struct Renderings {
+    /// A row for each format: answers in different ones cannot be shared.
+    turns: [Turns; Format::COUNT],
+    /// Bytes of renderings that somebody still holds, in whichever format.
+    alive: Arc<AtomicUsize>,
+}
+
+/// The renderings in one format.
+#[derive(Default)]
+struct Turns {
     /// Where the requests of this turn will find their answer.
     next: Mutex<Option<Arc<OnceLock<Outcome>>>>,
-    /// Bytes of renderings that somebody still holds.
-    alive: Arc<AtomicUsize>,
     /// The size of the last one, to allocate the next one in one go.
     size: AtomicUsize,
 }
 
-impl Renderings {
-    /// Renders with `encode`, or shares what another request of the same turn
-    /// rendered.
-    pub(super) async fn get(
-        &self,
-        limit: usize,
-        encode: impl FnOnce(&mut String) -> Result<(), String>,
-    ) -> Outcome {
-        let turn = Arc::clone(self.next().get_or_insert_default());
-        tokio::task::yield_now().await;
-        turn.get_or_init(|| {
-            // who comes from here on sees a later state: the next turn's
-            *self.next() = None;
-            self.render(limit, encode)
-        })
-        .clone()
-    }
-
+impl Turns {
     fn next(&self) -> MutexGuard<'_, Option<Arc<OnceLock<Outcome>>>> {
         // an Option cannot be left half done
         self.next.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn render(
+impl Renderings {
+    /// Renders with `encode`, or shares what another request of the same turn
+    /// and for the same format rendered.
+    pub(super) async fn get(
         &self,
+        format: Format,
         limit: usize,
         encode: impl FnOnce(&mut String) -> Result<(), String>,
     ) -> Outcome {
-        let size = self.size.load(Ordering::Relaxed);
+        let turns = &self.turns[format as usize];
+        let turn = Arc::clone(turns.next().get_or_insert_default());
+        tokio::task::yield_now().await;
+        turn.get_or_init(|| {
+            // who comes from here on sees a later state: the next turn's
+            *turns.next() = None;
+            self.render(&turns.size, limit, encode)
+        })
+        .clone()
+    }
+
+    fn render(
+        &self,
+        last_size: &AtomicUsize,
+        limit: usize,
+        encode: impl FnOnce(&mut String) -> Result<(), String>,
+    ) -> Outcome {
+        let size = last_size.load(Ordering::Relaxed);
         let alive = self.alive.load(Ordering::Relaxed);
         // a site larger than the limit is still served, to one at a time
         if alive > 0 && alive.saturating_add(size) > limit {
@@ -81,7 +95,7 @@ impl Renderings {
         catch_unwind(AssertUnwindSafe(|| encode(&mut text)))
             .unwrap_or_else(|_| Err("a collector panicked".into()))
             .map_err(Failure::Broken)?;
-        self.size.store(text.len(), Ordering::Relaxed);
+        last_size.store(text.len(), Ordering::Relaxed);
         Ok(Bytes::from_owner(Held::new(text, &self.alive)))
     }
 }
@@ -119,6 +133,8 @@ mod tests {
 
     use super::*;
 
+    const TEXT: Format = Format::Text;
+
     fn run(test: impl Future<Output = ()>) {
         let runtime = Builder::new_current_thread().build().unwrap();
         LocalSet::new().block_on(&runtime, test);
@@ -142,7 +158,7 @@ mod tests {
                         count.set(count.get() + 1);
                         ten(text)
                     };
-                    renderings.get(100, encode).await
+                    renderings.get(TEXT, 100, encode).await
                 })
             };
             let together: Vec<_> = (0..5).map(|_| ask()).collect();
@@ -156,18 +172,47 @@ mod tests {
     }
 
     #[test]
+    fn formats_are_not_shared_but_their_budget_is() {
+        run(async {
+            let renderings = Renderings::default();
+            let other = |text: &mut String| {
+                text.push_str("# EOF\n");
+                Ok(())
+            };
+            let a = renderings.get(TEXT, 100, ten);
+            let b = renderings.get(Format::OpenMetrics, 100, other);
+            let (mut a, mut b) = (Box::pin(a), Box::pin(b));
+            std::future::poll_fn(|cx| {
+                // both are waiting for their turn
+                assert!(a.as_mut().poll(cx).is_pending());
+                assert!(b.as_mut().poll(cx).is_pending());
+                std::task::Poll::Ready(())
+            })
+            .await;
+            let (a, b) = (a.await.unwrap(), b.await.unwrap());
+            assert_eq!(
+                (&a[..], &b[..]),
+                (&b"123456789\n"[..], &b"# EOF\n"[..])
+            );
+            drop(a);
+            let busy = renderings.get(TEXT, 15, ten).await;
+            assert_eq!(busy, Err(Failure::Busy));
+        });
+    }
+
+    #[test]
     fn who_leaves_does_not_hold_up_the_rest() {
         run(async {
             let renderings = Renderings::default();
             {
-                let mut gone = Box::pin(renderings.get(100, ten));
+                let mut gone = Box::pin(renderings.get(TEXT, 100, ten));
                 std::future::poll_fn(|cx| {
                     assert!(gone.as_mut().poll(cx).is_pending());
                     std::task::Poll::Ready(())
                 })
                 .await;
             }
-            assert_eq!(renderings.get(100, ten).await.unwrap().len(), 10);
+            assert_eq!(renderings.get(TEXT, 100, ten).await.unwrap().len(), 10);
         });
     }
 
@@ -175,14 +220,14 @@ mod tests {
     fn the_budget_counts_what_is_held() {
         run(async {
             let renderings = Renderings::default();
-            let first = renderings.get(15, ten).await.unwrap();
-            assert_eq!(renderings.get(15, ten).await, Err(Failure::Busy));
+            let first = renderings.get(TEXT, 15, ten).await.unwrap();
+            assert_eq!(renderings.get(TEXT, 15, ten).await, Err(Failure::Busy));
             drop(first);
-            let again = renderings.get(15, ten).await;
+            let again = renderings.get(TEXT, 15, ten).await;
             assert!(again.is_ok());
             drop(again);
             // larger than all of it, but alone
-            assert!(renderings.get(1, ten).await.is_ok());
+            assert!(renderings.get(TEXT, 1, ten).await.is_ok());
             assert_eq!(renderings.alive.load(Ordering::Relaxed), 0);
         });
     }
@@ -191,10 +236,11 @@ mod tests {
     fn a_panic_is_a_failure() {
         run(async {
             let renderings = Renderings::default();
-            let failure = renderings.get(100, |_| panic!("expected")).await;
+            let failure =
+                renderings.get(TEXT, 100, |_| panic!("expected")).await;
             let text = "a collector panicked".to_string();
             assert_eq!(failure, Err(Failure::Broken(text)));
-            assert!(renderings.get(100, ten).await.is_ok());
+            assert!(renderings.get(TEXT, 100, ten).await.is_ok());
         });
     }
 }

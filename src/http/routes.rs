@@ -7,11 +7,12 @@ use hyper::{
     header::{
         ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH,
         CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-        RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+        RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
-use super::{Limits, Site, page, rendering::Failure};
+use super::{Limits, Site, negotiation, page, rendering::Failure};
+use crate::exposition::Format;
 
 /// The values of the label `path`; no others, whatever clients ask for.
 pub(super) const PATHS: [&str; 4] = ["/metrics", "/healthz", "/readyz", "/"];
@@ -34,7 +35,7 @@ pub(super) async fn answer<B: Body>(
     let path =
         PATHS.into_iter().find(|p| *p == request.uri().path()).unwrap_or(OTHER);
     let answer = if request.body().is_end_stream() {
-        route(site, limits, request.method(), path).await
+        route(site, limits, request, path).await
     } else {
         // Closed, for where the next request begins is past the body.
         let text = "a request must not have a body\n";
@@ -45,12 +46,13 @@ pub(super) async fn answer<B: Body>(
     answer
 }
 
-async fn route(
+async fn route<B>(
     site: &Site,
     limits: &Limits,
-    method: &Method,
+    request: &Request<B>,
     path: &str,
 ) -> Answer {
+    let method = request.method();
     if path == OTHER {
         let text = "no such page; there are /metrics, /healthz, /readyz, /\n";
         return plain(StatusCode::NOT_FOUND, text);
@@ -61,7 +63,11 @@ async fn route(
         return with(answer, ALLOW, "GET, HEAD");
     }
     match path {
-        "/metrics" => metrics(site, limits).await,
+        "/metrics" => {
+            let format = negotiation::format(request.headers());
+            let answer = metrics(site, limits, format).await;
+            with(answer, VARY, "Accept")
+        }
         "/healthz" => plain(StatusCode::OK, "ok\n"),
         "/readyz" => match site.ready() {
             Ok(()) => plain(StatusCode::OK, "ready\n"),
@@ -79,9 +85,9 @@ async fn route(
     }
 }
 
-async fn metrics(site: &Site, limits: &Limits) -> Answer {
-    match site.render(limits.rendered_bytes).await {
-        Ok(bytes) => body(StatusCode::OK, prometheus::TEXT_FORMAT, bytes),
+async fn metrics(site: &Site, limits: &Limits, format: Format) -> Answer {
+    match site.render(format, limits.rendered_bytes).await {
+        Ok(bytes) => body(StatusCode::OK, format.content_type(), bytes),
         Err(Failure::Broken(why)) => {
             plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n"))
         }

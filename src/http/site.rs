@@ -1,6 +1,7 @@
 //! What is served.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use prometheus::{Registry, Result};
 
@@ -8,6 +9,7 @@ use super::{
     Counts,
     rendering::{Failure, Rendering, Renderings},
 };
+use crate::exposition::{Created, Format};
 
 /// Answers `/readyz`: an error says why the numbers are not to be trusted
 /// yet. Called on the http thread; must not block.
@@ -31,12 +33,14 @@ pub struct Site {
     ready: Arc<Ready>,
     about: About,
     counts: Counts,
+    created: Mutex<Created>,
     renderings: Renderings,
 }
 
 impl Site {
     /// Puts a site together and registers the server's own metrics, of which
-    /// a registry can hold one set.
+    /// a registry can hold one set. Counters are taken to begin now, see
+    /// [`created`](Self::created).
     pub fn new(
         registry: Registry,
         ready: Arc<Ready>,
@@ -47,6 +51,7 @@ impl Site {
             registry,
             ready,
             about,
+            created: Mutex::new(Created::at(now())),
             renderings: Renderings::default(),
         })
     }
@@ -54,6 +59,13 @@ impl Site {
     /// The server's own metrics.
     pub fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// Since when counters count. To be corrected for those that did not
+    /// begin with the site, and when some begin anew.
+    pub fn created(&self) -> MutexGuard<'_, Created> {
+        // whatever it holds, it is as good as it was
+        self.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn about(&self) -> &About {
@@ -64,19 +76,27 @@ impl Site {
         (self.ready)()
     }
 
-    /// All metrics, as text. `limit` bounds the bytes of the answers that are
-    /// still on their way.
+    /// All metrics, in a format. `limit` bounds the bytes of the answers that
+    /// are still on their way.
     pub(super) async fn render(
         &self,
+        format: Format,
         limit: usize,
     ) -> std::result::Result<Rendering, Failure> {
         let encode = |text: &mut String| {
             // observed also when it panics: that took time as well
             let _timer = self.counts.scrape_seconds.start_timer();
-            prometheus::TextEncoder::new()
-                .encode_utf8(&self.registry.gather(), text)
-                .map_err(|e| e.to_string())
+            // First: a counter that begins anew meanwhile is then one that
+            // went down, which is harmless. A new time and an old value
+            // would count everything twice.
+            let created = self.created().clone();
+            format.encode(&self.registry.gather(), &created, text)
         };
-        self.renderings.get(limit, encode).await
+        self.renderings.get(format, limit, encode).await
     }
+}
+
+fn now() -> f64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0.0, |since| since.as_secs_f64())
 }

@@ -33,11 +33,16 @@ fn ask_of(
     uri: &str,
     body: &str,
 ) -> (Answer, String) {
-    let request = Request::builder()
-        .method(method)
-        .uri(uri)
-        .body(Full::new(Bytes::from(body.to_owned())))
-        .unwrap();
+    send(site, Request::builder().method(method).uri(uri), body)
+}
+
+fn send(
+    site: &Site,
+    request: hyper::http::request::Builder,
+    body: &str,
+) -> (Answer, String) {
+    let body = Full::new(Bytes::from(body.to_owned()));
+    let request = request.body(body).unwrap();
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -63,11 +68,47 @@ fn metrics_are_text_0_0_4() {
         assert_eq!(answer.status(), StatusCode::OK);
         let kind = header(&answer, CONTENT_TYPE);
         assert_eq!(kind, "text/plain; version=0.0.4");
+        assert_eq!(header(&answer, VARY), "Accept");
         let length: usize = header(&answer, CONTENT_LENGTH).parse().unwrap();
         assert_eq!(length, text.len());
         assert!(text.ends_with('\n'));
         assert!(text.contains("\nflux_test 0\n"), "{text}");
     }
+}
+
+#[test]
+fn metrics_are_openmetrics_for_who_asks() {
+    let site = site(Arc::new(AtomicBool::new(true)));
+    let accept = "application/openmetrics-text;version=1.0.0;q=0.5,*/*;q=0.1";
+    for method in ["GET", "HEAD"] {
+        let request = Request::builder()
+            .method(method)
+            .uri("/metrics")
+            .header("Accept", accept);
+        let (answer, text) = send(&site, request, "");
+        assert_eq!(answer.status(), StatusCode::OK);
+        let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+        assert_eq!(header(&answer, CONTENT_TYPE), kind);
+        assert_eq!(header(&answer, VARY), "Accept");
+        let length: usize = header(&answer, CONTENT_LENGTH).parse().unwrap();
+        assert_eq!(length, text.len());
+        assert!(text.starts_with("# TYPE flux_"), "{text}");
+        assert!(text.ends_with("\n# EOF\n"), "{text}");
+        assert!(text.contains("\nflux_test 0\n"), "{text}");
+    }
+    // the site's own counters began with it
+    let request = Request::builder().uri("/metrics").header("Accept", accept);
+    let (_, text) = send(&site, request, "");
+    let name = "\nflux_exporter_scrape_duration_seconds_created ";
+    let created = text.split_once(name).unwrap().1.lines().next().unwrap();
+    let created: f64 = created.parse().unwrap();
+    let since = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+    assert!((0.0..600.0).contains(&(since - created)), "{created}");
+    // other pages come in one kind
+    let request = Request::builder().uri("/healthz").header("Accept", accept);
+    let (answer, _) = send(&site, request, "");
+    assert_eq!(header(&answer, CONTENT_TYPE), TEXT);
+    assert!(!answer.headers().contains_key(VARY));
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! What a scrape reads: families of metrics as text, in either of two
+//! formats. It knows the `prometheus` crate's families, and neither HTTP nor
+//! Flux.
+//!
+//! The series are the same in both formats, apart from `_created`, which only
+//! OpenMetrics has, and the spelling of the bounds of histograms (`le="1"`,
+//! `le="1.0"`).
+
+mod created;
+mod name;
+mod number;
+mod openmetrics;
+
+use prometheus::{TextEncoder, proto::MetricFamily};
+
+pub use created::Created;
+
+/// A format of the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// The Prometheus text format 0.0.4, which everything reads.
+    #[default]
+    Text,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// How many there are; `self as usize` is less.
+    pub const COUNT: usize = 2;
+
+    /// What HTTP calls it, in full. Prometheus 3 refuses what it does not
+    /// know.
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Text => prometheus::TEXT_FORMAT,
+            Self::OpenMetrics => {
+                "application/openmetrics-text; version=1.0.0; charset=utf-8"
+            }
+        }
+    }
+
+    /// Appends all of `families` to `text`. After an error `text` is of no
+    /// use: half an exposition is none.
+    pub fn encode(
+        self,
+        families: &[MetricFamily],
+        created: &Created,
+        text: &mut String,
+    ) -> Result<(), String> {
+        match self {
+            Self::Text => TextEncoder::new()
+                .encode_utf8(families, text)
+                .map_err(|error| error.to_string()),
+            Self::OpenMetrics => {
+                openmetrics::encode(families, created, text);
+                Ok(())
+            }
+        }
+    }
+}
