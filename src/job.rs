@@ -9,7 +9,7 @@
 //!   stream; `applied`, `problem`: what is said of each response
 //! - `apply`, `step`: what events do to one job
 //! - `active`: what is remembered of one active job
-//! - `totals`, `queue`, `histogram`, `integral`: the numbers
+//! - `totals`, `queue`, `demand`, `histogram`, `integral`: the numbers
 //! - `event`, `state`, `exception`, `outcome`: the journal's words (RFC 18,
 //!   RFC 21)
 //! - `jobspec`, `count`, `resources`, `idset`: sizes (RFC 14, 45, 20, 22)
@@ -18,6 +18,7 @@ pub mod active;
 mod applied;
 mod apply;
 pub mod count;
+pub mod demand;
 pub mod event;
 pub mod exception;
 pub mod histogram;

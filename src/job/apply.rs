@@ -103,6 +103,14 @@ pub(super) fn end_allocation(
         totals.at(job.queue).release(job.size, job.since, at);
     }
     job.owns = false;
+    unplace(job, at, totals);
+}
+
+/// Takes a job off its nodes, if it is on any.
+pub(super) fn unplace(job: &mut Job, at: Time, totals: &mut Totals) {
+    if let Some(placed) = job.placed.take() {
+        totals.nodes.unplace(&placed.0, job.queue, at);
+    }
 }
 
 /// Counts the end of a job that became inactive at `at`.

@@ -157,6 +157,14 @@ pub struct Priority {
     pub priority: i64,
 }
 
+/// Context of "alloc", of which there need be none.
+#[derive(Debug, Deserialize)]
+pub struct Alloc {
+    /// Not by the scheduler, and behind its back (flux-core's alloc-bypass).
+    #[serde(default)]
+    pub bypass: bool,
+}
+
 /// Context of "finish".
 #[derive(Debug, Deserialize)]
 pub struct Finish {

@@ -1,7 +1,6 @@
 //! Sets of ids, RFC 22: `""`, `"0"`, `"0-3,7,9-10"`, `"[0-3]"`.
 //!
-//! Only the size of a set and its least member matter here, so nothing is
-//! expanded: `"0-4294967295"` costs as much as `"0"`.
+//! Nothing is expanded: `"0-4294967295"` costs as much as `"0"`.
 
 use super::Malformed;
 
@@ -18,10 +17,43 @@ pub(super) struct Summary {
 }
 
 pub(super) fn scan(s: &str) -> Result<Summary, Malformed> {
-    let s = trim_brackets(s);
     let mut summary = Summary::default();
+    each(s, |low, high| {
+        summary.first.get_or_insert(low);
+        // ascending u32s: at most 2^32 of them, no overflow
+        summary.count += u64::from(high - low) + 1;
+    })?;
+    Ok(summary)
+}
+
+/// A set as its ranges, ascending.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ranges(Vec<(u32, u32)>);
+
+impl Ranges {
+    /// Reads a set.
+    pub fn parse(s: &str) -> Result<Ranges, Malformed> {
+        let mut ranges = Vec::new();
+        each(s, |low, high| ranges.push((low, high)))?;
+        Ok(Ranges(ranges))
+    }
+
+    /// All from `low` to `high`.
+    pub fn one(low: u32, high: u32) -> Ranges {
+        Ranges(vec![(low, high)])
+    }
+
+    /// The first and the last of each range.
+    pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.0.iter().copied()
+    }
+}
+
+/// Hands each range of the set to `f`, the first and the last of it.
+fn each(s: &str, mut f: impl FnMut(u32, u32)) -> Result<(), Malformed> {
+    let s = trim_brackets(s);
     if s.is_empty() {
-        return Ok(summary);
+        return Ok(());
     }
     let mut last = None;
     for element in s.split(',') {
@@ -36,11 +68,9 @@ pub(super) fn scan(s: &str) -> Result<Summary, Malformed> {
             return Err(Malformed::new("idset is out of order"));
         }
         last = Some(high);
-        summary.first.get_or_insert(low);
-        // ascending u32s: at most 2^32 of them, no overflow
-        summary.count += u64::from(high - low) + 1;
+        f(low, high);
     }
-    Ok(summary)
+    Ok(())
 }
 
 /// Drops one pair of enclosing brackets.
@@ -104,6 +134,15 @@ mod tests {
         ] {
             assert!(count(s).is_err(), "{s:?}");
         }
+    }
+
+    #[test]
+    fn knows_the_ranges() {
+        let ranges = |s| Ranges::parse(s).map(|r| r.iter().collect());
+        let want: Vec<_> = vec![(0, 3), (7, 7), (9, 10)];
+        assert_eq!(ranges("0-3,7,9-10"), Ok(want));
+        assert_eq!(ranges(""), Ok(vec![]));
+        assert!(Ranges::parse("3-0").is_err());
     }
 
     #[test]

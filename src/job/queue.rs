@@ -8,11 +8,13 @@ use std::sync::Arc;
 
 use super::Time;
 use super::active::Job;
+use super::demand::Demand;
 use super::histogram::Histogram;
 use super::integral::Integral;
 use super::outcome::{Cause, Outcome};
 use super::resources::{Resources, Sizes};
 use super::state::State;
+use crate::resource::Capacity;
 
 /// The numbers of one queue.
 #[derive(Clone, Debug)]
@@ -28,9 +30,11 @@ pub struct QueueTotals {
     /// Jobs in PRIORITY or SCHED that are not held.
     pub waiting: u64,
     /// What the waiting jobs ask for.
-    pub waiting_resources: Sizes,
-    /// The part of it asked for by jobs that leave the nodes open.
-    pub waiting_slot_only: Sizes,
+    pub demand: Demand,
+    /// What they could be given, once that is known.
+    pub capacity: Option<Capacity>,
+    /// Since when it has no job that has or wants nodes.
+    pub idle: Option<Time>,
     /// Jobs submitted.
     pub submitted: u64,
     /// Jobs allocated resources.
@@ -72,8 +76,9 @@ impl QueueTotals {
             resources: Default::default(),
             held: 0,
             waiting: 0,
-            waiting_resources: Sizes::default(),
-            waiting_slot_only: Sizes::default(),
+            demand: Demand::default(),
+            capacity: None,
+            idle: None,
             submitted: 0,
             allocated: 0,
             finished: Default::default(),
@@ -127,10 +132,7 @@ impl QueueTotals {
             self.held += 1;
         } else if job.state.is_queued() {
             self.waiting += 1;
-            self.waiting_resources.add(size);
-            if job.slot_only {
-                self.waiting_slot_only.add(size);
-            }
+            self.demand.enter(job, self.capacity);
         }
     }
 
@@ -143,10 +145,42 @@ impl QueueTotals {
             self.held -= 1;
         } else if job.state.is_queued() {
             self.waiting -= 1;
-            self.waiting_resources.remove(size);
-            if job.slot_only {
-                self.waiting_slot_only.remove(size);
-            }
+            self.demand.leave(job, self.capacity);
+        }
+    }
+
+    /// Jobs that could be started, were there only the resources.
+    pub fn pending(&self) -> Option<&Demand> {
+        (!self.stopped).then_some(&self.demand)
+    }
+
+    /// Jobs that have resources, or are being cleaned up after.
+    pub fn running(&self) -> u64 {
+        let in_state = |s: State| s.index().map_or(0, |i| self.jobs[i]);
+        in_state(State::Run) + in_state(State::Cleanup)
+    }
+
+    /// What they have.
+    pub fn allocated(&self) -> Sizes {
+        let mut sum = Sizes::default();
+        for i in
+            [State::Run, State::Cleanup].into_iter().filter_map(State::index)
+        {
+            sum.merge(self.resources[i]);
+        }
+        sum
+    }
+
+    /// Jobs that have resources or could be given some.
+    pub fn active(&self) -> u64 {
+        self.running() + self.pending().map_or(0, |demand| demand.jobs)
+    }
+
+    /// Notes whether it is idle; it changed at `at` if it did.
+    pub(super) fn settle(&mut self, at: Time) {
+        match self.active() {
+            0 => drop(self.idle.get_or_insert(at)),
+            _ => self.idle = None,
         }
     }
 }

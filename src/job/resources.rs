@@ -6,7 +6,9 @@
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::{Malformed, idset, jobspec::Request};
+use super::idset::{self, Ranges};
+use super::{Malformed, jobspec::Request};
+use crate::resource::Span;
 
 /// Sizes of one job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,27 +21,46 @@ pub struct Resources {
     pub gpus: u32,
 }
 
-impl Resources {
+/// What an R says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Allocation {
+    /// The sum of it.
+    pub size: Resources,
+    /// Where it is.
+    pub spans: Vec<Span>,
+}
+
+impl Allocation {
     /// Counts an R.
-    pub fn parse(r: &str) -> Result<Resources, Malformed> {
+    pub fn parse(r: &str) -> Result<Allocation, Malformed> {
         let r: R = serde_json::from_str(r)?;
         let mut sum = Sizes::default();
-        for lite in &r.execution.r_lite {
-            let ranks = lite.rank.0;
-            let add = |to: &mut u64, ids: &Ids| {
-                *to = to.saturating_add(ranks.saturating_mul(ids.0));
-            };
-            add(&mut sum.nodes, &Ids(1));
-            add(&mut sum.cores, &lite.children.core);
-            add(&mut sum.gpus, &lite.children.gpu);
+        let mut spans = Vec::new();
+        for Lite { rank, children } in &r.execution.r_lite {
+            for (first, last) in rank.0.iter() {
+                let ranks = u64::from(last - first) + 1;
+                let add = |to: &mut u64, each: u64| {
+                    *to = to.saturating_add(ranks.saturating_mul(each));
+                };
+                add(&mut sum.nodes, 1);
+                add(&mut sum.cores, children.core.0);
+                add(&mut sum.gpus, children.gpu.0);
+                let cores = narrow(children.core.0);
+                let gpus = narrow(children.gpu.0);
+                spans.push(Span { first, last, cores, gpus });
+            }
         }
-        let narrow = |n| u32::try_from(n).unwrap_or(u32::MAX);
-        Ok(Resources {
+        let size = Resources {
             nodes: narrow(sum.nodes),
             cores: narrow(sum.cores),
             gpus: narrow(sum.gpus),
-        })
+        };
+        Ok(Allocation { size, spans })
     }
+}
+
+fn narrow(n: u64) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 impl From<Request> for Resources {
@@ -72,6 +93,20 @@ impl Sizes {
         self.gpus = self.gpus.saturating_add(job.gpus.into());
     }
 
+    /// Counts many jobs in.
+    pub fn merge(&mut self, other: Sizes) {
+        self.nodes = self.nodes.saturating_add(other.nodes);
+        self.cores = self.cores.saturating_add(other.cores);
+        self.gpus = self.gpus.saturating_add(other.gpus);
+    }
+
+    /// Counts many jobs out.
+    pub fn less(&mut self, other: Sizes) {
+        self.nodes = self.nodes.saturating_sub(other.nodes);
+        self.cores = self.cores.saturating_sub(other.cores);
+        self.gpus = self.gpus.saturating_sub(other.gpus);
+    }
+
     /// Counts one job out.
     pub fn remove(&mut self, job: Resources) {
         self.nodes = self.nodes.saturating_sub(job.nodes.into());
@@ -93,7 +128,7 @@ struct Execution {
 
 #[derive(Deserialize)]
 struct Lite {
-    rank: Ids,
+    rank: Ranks,
     children: Children,
 }
 
@@ -103,6 +138,18 @@ struct Children {
     core: Ids,
     #[serde(default)]
     gpu: Ids,
+}
+
+struct Ranks(Ranges);
+
+impl<'de> Deserialize<'de> for Ranks {
+    fn deserialize<D>(deserializer: D) -> Result<Ranks, D::Error>
+    where
+        D: Deserializer<'de>,
+    {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Ranges::parse(&text).map(Ranks).map_err(D::Error::custom)
+    }
 }
 
 /// The size of an idset, counted while it is read.
@@ -140,7 +187,8 @@ mod tests {
     fn parse(lite: &str) -> Option<(u32, u32, u32)> {
         let text =
             format!(r#"{{"version":1,"execution":{{"R_lite":{lite}}}}}"#);
-        Resources::parse(&text).ok().map(|r| (r.nodes, r.cores, r.gpus))
+        let size = Allocation::parse(&text).ok()?.size;
+        Some((size.nodes, size.cores, size.gpus))
     }
 
     #[test]
@@ -151,6 +199,15 @@ mod tests {
             {"children":{"gpu":"0,2","core":"0-1"},"rank":"1"}]"#;
         assert_eq!(parse(uneven), Some((2, 10, 2)));
         assert_eq!(parse("[]"), Some((0, 0, 0)));
+    }
+
+    #[test]
+    fn knows_where_it_is() {
+        let text = r#"{"execution":{"R_lite":[
+            {"rank":"0,2-3","children":{"core":"0-1","gpu":"1"}}]}}"#;
+        let spans = Allocation::parse(text).unwrap().spans;
+        let span = |first, last| Span { first, last, cores: 2, gpus: 1 };
+        assert_eq!(spans, [span(0, 0), span(2, 3)]);
     }
 
     #[test]
@@ -172,7 +229,7 @@ mod tests {
         ] {
             assert_eq!(parse(lite), None, "{lite}");
         }
-        assert!(Resources::parse("{}").is_err());
-        assert!(Resources::parse("").is_err());
+        assert!(Allocation::parse("{}").is_err());
+        assert!(Allocation::parse("").is_err());
     }
 }

@@ -20,8 +20,9 @@ impl Table {
         self.lost(self.heard);
         if !self.baselined {
             // an earlier backlog broke off before it said all
-            for (_, job) in self.jobs.drain() {
+            for (_, mut job) in self.jobs.drain() {
                 self.totals.leave(&job);
+                apply::unplace(&mut job, self.broke, &mut self.totals);
             }
         }
         self.generation = self.generation.wrapping_add(1);
@@ -89,7 +90,9 @@ impl Table {
                 apply::complete(&mut job, at, &mut self.totals);
                 self.settled.insert(id);
             }
-            _ => {}
+            Fate::Over(at) | Fate::Invalid(at) => {
+                apply::unplace(&mut job, at, &mut self.totals);
+            }
         }
     }
 
@@ -124,7 +127,9 @@ impl Table {
                 apply::complete(&mut job, at, &mut self.totals);
                 self.settled.insert(id);
             }
-            _ => {}
+            Fate::Over(at) | Fate::Invalid(at) => {
+                apply::unplace(&mut job, at, &mut self.totals);
+            }
         }
     }
 
@@ -167,6 +172,7 @@ impl Table {
             self.vanished = gone.map(|(&id, _)| id).collect();
         } else {
             self.baselined = true;
+            self.totals.nodes.start(now);
             // inactive jobs are not in the backlog, but are old news too
             self.heard = self.heard.max(now);
             for job in self.jobs.values_mut().filter(|job| job.owns) {
@@ -175,6 +181,7 @@ impl Table {
             }
         }
         self.settled.clear();
+        self.totals.settle(now);
         self.phase = Phase::Live;
     }
 
@@ -204,7 +211,11 @@ impl Table {
         let missed = || stored(&events).skip(seen as usize);
         self.events += missed().count() as u64;
         let what = match self.news(id, missed(), None, &mut problems) {
-            true => What::Resolved,
+            true => {
+                // it ended before the sentinel came, and that is soon enough
+                self.totals.settle(self.heard);
+                What::Resolved
+            }
             false => What::Unresolved,
         };
         self.applied(what, problems)
@@ -216,9 +227,12 @@ impl Table {
         if self.vanished_job(id).is_none() {
             return;
         }
-        if let Some(job) = self.jobs.remove(&id) {
+        if let Some(mut job) = self.jobs.remove(&id) {
+            let until = self.broke.min(now);
             self.totals.leave(&job);
-            self.totals.vanish(&job, self.broke.min(now));
+            self.totals.vanish(&job, until);
+            apply::unplace(&mut job, until, &mut self.totals);
+            self.totals.settle(now);
         }
     }
 

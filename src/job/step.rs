@@ -2,14 +2,14 @@
 
 use serde_json::value::RawValue;
 
-use super::active::Job;
+use super::active::{Job, Placed};
 use super::apply::{Flaw, Mode, end_allocation};
 use super::event::{
-    Event, Exception, Finish, JobspecUpdate, Kind, Priority, Urgency,
+    Alloc, Event, Exception, Finish, JobspecUpdate, Kind, Priority, Urgency,
 };
 use super::exception::ExceptionType;
 use super::jobspec::Request;
-use super::resources::Resources;
+use super::resources::Allocation;
 use super::state::State;
 use super::totals::Totals;
 use super::{Malformed, ProblemKind, Time};
@@ -132,6 +132,9 @@ impl<'a> Step<'a> {
             self.totals.at(queue).hold(job.size, since);
             job.since = since;
         }
+        if let Some(placed) = &job.placed {
+            self.totals.nodes.requeue(&placed.0, job.queue, queue);
+        }
         job.queue = queue;
     }
 
@@ -140,14 +143,18 @@ impl<'a> Step<'a> {
         if job.alloc.is_set() {
             return Ok(());
         }
-        let size = match r {
-            Some(r) => Resources::parse(r.get()),
+        let r = match r {
+            Some(r) => Allocation::parse(r.get()),
             None => Err(Malformed::new("alloc without R")),
+        };
+        let (Allocation { size, spans }, flaw) = match r {
+            Ok(allocation) => (allocation, None),
+            Err(error) => (Allocation::default(), Some(error)),
         };
         job.alloc = self.at;
         job.since = self.at;
         job.owns = true;
-        job.size = *size.as_ref().unwrap_or(&Resources::default());
+        job.size = size;
         if self.counts {
             let queue = self.totals.at(job.queue);
             queue.allocated += 1;
@@ -159,8 +166,14 @@ impl<'a> Step<'a> {
             }
             queue.hold(job.size, job.since);
         }
+        // what the scheduler does not know of is not taken from anyone
+        let context = self.event.context::<Alloc>();
+        if !context.is_ok_and(|alloc| alloc.bypass) {
+            self.totals.nodes.place(&spans, job.queue, self.at);
+            job.placed = Some(Box::new(Placed(spans)));
+        }
         self.advance(Kind::Alloc, false)?;
-        size.map(drop).map_err(|e| (ProblemKind::Resources, e))
+        flaw.map_or(Ok(()), |e| Err((ProblemKind::Resources, e)))
     }
 
     fn start(&mut self) -> Stepped {

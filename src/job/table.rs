@@ -21,6 +21,7 @@ use super::apply::{self, Fate, Mode};
 use super::event::{Event, Kind, Response};
 use super::totals::Totals;
 use super::{JobId, Problem, ProblemKind, Time};
+use crate::resource::{Requires, Status};
 
 /// Where in the stream we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,6 +160,7 @@ impl Table {
             entry.insert(job);
         }
         self.news(id, response.events.iter(), response.r, problems);
+        self.totals.settle(last.time());
         What::Live
     }
 
@@ -208,6 +210,30 @@ impl Table {
     /// These queues, and no others, start no jobs.
     pub fn set_stopped(&mut self, names: &[&str]) {
         self.totals.set_stopped(names);
+    }
+
+    /// What the resource module says of nodes, and the configuration of
+    /// which queue is for which.
+    pub fn set_nodes(&mut self, status: Status, requires: Requires, now: Time) {
+        if self.totals.set_nodes(status, requires, now) {
+            // whose requests can ever be met is another question now
+            self.jobs.values().for_each(|job| self.totals.leave(job));
+            self.totals.set_capacities();
+            self.jobs.values().for_each(|job| self.totals.enter(job));
+        }
+        self.totals.settle(now);
+    }
+
+    /// Nobody vouches any more for what was said of nodes.
+    pub fn forget_nodes(&mut self) {
+        self.totals.nodes.forget();
+    }
+
+    /// Notes how busy the instance is, for changes that come without a time.
+    pub fn settle(&mut self, now: Time) {
+        if self.synced() {
+            self.totals.settle(now);
+        }
     }
 
     /// Empties the histograms and gives them other bounds.

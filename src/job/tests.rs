@@ -3,6 +3,7 @@
 mod gap;
 mod life;
 mod manager;
+mod nodes;
 mod random;
 
 use std::sync::Arc;

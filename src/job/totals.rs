@@ -9,6 +9,7 @@ use super::exception::ExceptionType;
 use super::outcome::Outcome;
 use super::queue::QueueTotals;
 use super::state::State;
+use crate::resource::{Nodes, Requires, Status, Tally};
 
 /// Where a queue is in [`Totals`].
 pub(super) type QueueIndex = u16;
@@ -27,6 +28,10 @@ pub struct Totals {
     bounds: Arc<[f64]>,
     /// Exceptions by [`ExceptionType::ALL`] and severity.
     pub exceptions: [[u64; 8]; ExceptionType::ALL.len()],
+    /// Nodes, and what jobs have of them.
+    pub nodes: Nodes,
+    /// Since when no job has or wants nodes.
+    pub idle: Option<Time>,
 }
 
 impl Totals {
@@ -36,6 +41,8 @@ impl Totals {
             index: HashMap::new(),
             bounds,
             exceptions: Default::default(),
+            nodes: Nodes::default(),
+            idle: None,
         }
     }
 
@@ -57,6 +64,11 @@ impl Totals {
     /// All active jobs.
     pub fn active(&self) -> u64 {
         self.queues.iter().flat_map(|queue| queue.jobs).sum()
+    }
+
+    /// The bounds of the histograms.
+    pub fn bounds(&self) -> &[f64] {
+        &self.bounds
     }
 
     /// Shows the configured queues from the start, even without jobs; no
@@ -85,6 +97,51 @@ impl Totals {
         }
     }
 
+    /// Whether that changed what jobs can be given.
+    pub(super) fn set_nodes(
+        &mut self,
+        status: Status,
+        requires: Requires,
+        now: Time,
+    ) -> bool {
+        let names: Vec<_> = requires.0.keys().cloned().collect();
+        let queues: Vec<_> =
+            names.iter().map(|name| self.intern(name)).collect();
+        self.nodes.set(status, requires, &queues, now);
+        (0..)
+            .zip(&self.queues)
+            .any(|(i, queue)| queue.capacity != self.nodes.capacity(i))
+    }
+
+    /// The jobs must be counted out of the gauges.
+    pub(super) fn set_capacities(&mut self) {
+        for (i, queue) in (0..).zip(&mut self.queues) {
+            queue.capacity = self.nodes.capacity(i);
+        }
+    }
+
+    /// Notes what is idle; it changed at `at` if it did.
+    pub(super) fn settle(&mut self, at: Time) {
+        self.queues.iter_mut().for_each(|queue| queue.settle(at));
+        match self.queues.iter().all(|queue| queue.idle.is_some()) {
+            true => drop(self.idle.get_or_insert(at)),
+            false => self.idle = None,
+        }
+    }
+
+    /// The queues as in [`Totals::queues`], with what else goes by queue:
+    /// the nodes that it can use, and how many it does use.
+    pub fn queues_and_nodes(
+        &self,
+    ) -> impl Iterator<Item = (&QueueTotals, Tally, u64)> {
+        let shown = (0..).zip(&self.queues);
+        let shown = shown.filter(|(_, q)| q.configured || q.used);
+        shown.map(|(i, queue)| {
+            let nodes = &self.nodes;
+            (queue, nodes.of_queue(i), nodes.queue_in_use(i))
+        })
+    }
+
     /// Empties the histograms and gives them other bounds.
     pub(super) fn set_bounds(&mut self, bounds: Arc<[f64]>) {
         for queue in &mut self.queues {
@@ -103,7 +160,10 @@ impl Totals {
         }
         let index = self.queues.len() as QueueIndex;
         let name: Arc<str> = Arc::from(name);
-        self.queues.push(QueueTotals::new(name.clone(), &self.bounds));
+        let mut queue = QueueTotals::new(name.clone(), &self.bounds);
+        queue.capacity = self.nodes.capacity(index);
+        queue.idle = self.idle;
+        self.queues.push(queue);
         self.index.insert(name, index);
         index
     }
@@ -145,6 +205,7 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::demand::Demand;
     use crate::job::resources::{Resources, Sizes};
 
     fn totals() -> Totals {
@@ -197,7 +258,7 @@ mod tests {
                 let q = t.queue("batch").unwrap();
                 assert_eq!((q.held, q.waiting, t.active()), (0, 0, 0));
                 assert_eq!(q.resources, [Sizes::default(); 5]);
-                assert_eq!(q.waiting_slot_only, Sizes::default());
+                assert_eq!(q.demand, Demand::default());
             }
         }
     }

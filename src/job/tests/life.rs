@@ -105,8 +105,7 @@ fn requested_before_allocated() {
     let sched = State::Sched.index().unwrap();
     let asked = Sizes { nodes: 2, cores: 4, gpus: 0 };
     assert_eq!(w.q().resources[sched], asked);
-    assert_eq!(w.q().waiting_resources, asked);
-    assert_eq!(w.q().waiting_slot_only, Sizes::default());
+    assert_eq!(w.q().demand.sizes, asked);
 }
 
 #[test]
@@ -133,7 +132,7 @@ fn held_by_urgency_and_released() {
     assert_eq!((w.q().held, w.q().waiting), (1, 0));
     w.post("priority", r#"{"priority":0}"#);
     assert_eq!((w.q().held, w.q().waiting), (1, 0));
-    assert_eq!(w.q().waiting_resources, Sizes::default());
+    assert_eq!(w.q().demand.sizes, Sizes::default());
     w.post("urgency", r#"{"urgency":16,"userid":1}"#);
     assert_eq!((w.q().held, w.q().waiting), (0, 1));
     w.post("priority", r#"{"priority":16}"#);
@@ -276,7 +275,7 @@ fn changing_queues_moves_gauges_and_not_counters() {
     assert_eq!(w.q().submitted, 1);
     let debug = queue(&w.table, "debug");
     assert_eq!((debug.waiting, debug.submitted), (1, 0));
-    assert_eq!(debug.waiting_resources.nodes, 2);
+    assert_eq!(debug.demand.sizes.nodes, 2);
     w.post("priority", r#"{"priority":16}"#).post("alloc", "");
     w.post("jobspec-update", r#"{"attributes.system.queue":"batch"}"#);
     w.post("free", "");
@@ -290,13 +289,12 @@ fn updates_of_other_things_are_ignored_but_resources_count() {
     let mut w = World::sched();
     w.post("jobspec-update", r#"{"attributes.system.duration":"x"}"#);
     w.post("resource-update", r#"{"expiration":9e9}"#);
-    assert_eq!(w.q().waiting_resources.nodes, 2);
+    assert_eq!(w.q().demand.sizes.nodes, 2);
     let update = r#"{"resources":[{"type":"slot","count":3,"with":[
         {"type":"core","count":2}]}],"resources[0].count":5}"#;
     w.post("jobspec-update", update);
     let want = Sizes { nodes: 0, cores: 6, gpus: 0 };
-    assert_eq!(w.q().waiting_resources, want);
-    assert_eq!(w.q().waiting_slot_only, want);
+    assert_eq!(w.q().demand.sizes, want);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use super::*;
 use crate::job::JobId;
 use crate::job::state::State;
+use crate::resource::{Requires, Status};
 
 /// Knuth's MMIX generator; the high bits are good enough here.
 struct Random(u64);
@@ -133,6 +134,39 @@ fn resolve(table: &mut Table, jm: &Manager, now: f64) {
     }
 }
 
+fn status() -> Status {
+    let text = r#"{"R":{"execution":{"R_lite":[{"rank":"0-2","children":
+        {"core":"0-7","gpu":"0"}}]}},"drain":{},"online":"0-2",
+        "offline":"","exclude":"","torpid":""}"#;
+    Status::parse(text).unwrap()
+}
+
+/// Every job of the test manager has ranks 0 and 1.
+fn nodes_are_as_jobs_say(table: &mut Table, jm: &Manager, span: f64, at: f64) {
+    let mut queues: Vec<_> = jm
+        .jobs
+        .values()
+        .filter(|job| job.owns && job.state != State::Inactive)
+        .map(|job| job.queue.clone())
+        .collect();
+    queues.sort();
+    queues.dedup();
+    let used = if queues.is_empty() { 0 } else { 2 };
+    let nodes = &mut table.totals_mut().nodes;
+    assert_eq!(nodes.in_use(), used);
+    assert_eq!(nodes.all().nodes, [3 - used, used, 0, 0, 0, 0]);
+    let seconds: f64 = nodes.seconds(t(at)).iter().sum();
+    assert_eq!(seconds, 3.0 * span);
+    for (queue, _, in_use) in table.totals().queues_and_nodes() {
+        let some = queues.iter().any(|name| **name == *queue.name);
+        assert_eq!(in_use, if some { 2 } else { 0 }, "{}", queue.name);
+    }
+    assert_eq!(table.totals().idle.is_some(), {
+        let mut queues = table.totals().queues();
+        queues.all(|queue| queue.active() == 0)
+    });
+}
+
 /// Runs one history past a table that sees it all and one that does not.
 /// Times are whole seconds, so that sums are exact in any order.
 fn compare(seed: u64, full: bool) {
@@ -145,7 +179,9 @@ fn compare(seed: u64, full: bool) {
         at += 1.0;
         happen(&mut jm, &mut random, at);
     }
+    let began = at;
     for table in [&mut all, &mut some] {
+        table.set_nodes(status(), Requires::default(), t(at));
         table.begin();
         for line in jm.backlog(full) {
             feed(table, &line, at);
@@ -188,6 +224,9 @@ fn compare(seed: u64, full: bool) {
     assert!(all.totals().queues().map(|q| q.submitted).sum::<u64>() > 10);
     assert!(some.resyncs() > 1);
     assert_eq!(gauges(&all), gauges(&some), "seed {seed}");
+    for table in [&mut all, &mut some] {
+        nodes_are_as_jobs_say(table, &jm, at - began, at);
+    }
     if full {
         let (want, got) = (counters(&mut all, at), counters(&mut some, at));
         assert_eq!(want, got, "seed {seed}");

@@ -1,0 +1,225 @@
+//! One number for each question of an autoscaler, for the instance and for
+//! each queue.
+//!
+//! Source: the job journal and `resource.status`, by way of the collectors
+//! `jobs` and `resources`; both are needed.
+
+use std::sync::Arc;
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+
+use super::family::{Family, Spec};
+use super::health::Health;
+use super::{Context, Jobs, now};
+use crate::flux::Result;
+use crate::job::demand::Demand;
+use crate::job::resources::Sizes;
+use crate::job::{Table, Time};
+use crate::resource::NodeState;
+
+/// How often it is noted whether the instance is idle: job events tell by
+/// themselves, stopped queues do not.
+const INTERVAL: f64 = 1.0;
+
+const PENDING: &str = "Jobs that wait only for resources: not held, \
+    dependencies met, queue started, and not impossible (see \
+    flux_autoscale_impossible_jobs). A disabled queue still starts its jobs.";
+const ACTIVE: &str = "Jobs that have resources or wait only for resources: \
+    pending ones, and those in states run and cleanup.";
+const NODES: &str = "Nodes of which jobs have a part, each counted once, \
+    and nodes that pending jobs ask for; requests for slots are turned into \
+    nodes by how many of their slots the largest node has room for.";
+const CORES: &str = "Cores that jobs have, and cores that pending jobs ask \
+    for; a request for whole nodes counts those of the largest node.";
+const GPUS: &str = "GPUs that jobs have, and GPUs that pending jobs ask \
+    for; a request for whole nodes counts those of the largest node.";
+const LARGEST: &str = "The most nodes that one pending job asks for, 0 if \
+    none is pending.";
+const OLDEST: &str = "Time since the pending job that has waited longest was \
+    first eligible, 0 if none is pending.";
+const FREE: &str = "Nodes in state free: up, not drained, and no job has a \
+    part.";
+const IDLE: &str = "Time since the last active job (flux_autoscale_active_\
+    jobs), or since this module was loaded if there was none; 0 while there \
+    is one.";
+const IMPOSSIBLE: &str = "Jobs that wait only for resources but ask for more \
+    nodes, cores or GPUs than all nodes that their queue can use, or more on \
+    one node than any of them has; down and drained nodes included, excluded \
+    ones not. They are in none of the other numbers: where the inventory \
+    itself can grow, add them.";
+const IMPOSSIBLE_NODES: &str = "Nodes that impossible jobs ask for.";
+
+/// The same number for a queue.
+macro_rules! of_queue {
+    ($name:literal, $same:literal) => {
+        Spec::gauge(
+            $name,
+            &["queue"],
+            concat!($same, ", for one queue and the nodes that it can use."),
+        )
+    };
+}
+
+/// How many of the numbers there are for queues as well.
+const SHARED: usize = 10;
+
+const INSTANCE: [Spec; SHARED] = [
+    Spec::gauge("flux_autoscale_pending_jobs", &[], PENDING),
+    Spec::gauge("flux_autoscale_active_jobs", &[], ACTIVE),
+    Spec::gauge("flux_autoscale_nodes_wanted", &[], NODES),
+    Spec::gauge("flux_autoscale_cores_wanted", &[], CORES),
+    Spec::gauge("flux_autoscale_gpus_wanted", &[], GPUS),
+    Spec::gauge("flux_autoscale_largest_pending_nodes", &[], LARGEST),
+    Spec::gauge("flux_autoscale_oldest_pending_seconds", &[], OLDEST),
+    Spec::gauge("flux_autoscale_idle_seconds", &[], IDLE),
+    Spec::gauge("flux_autoscale_impossible_jobs", &[], IMPOSSIBLE),
+    Spec::gauge("flux_autoscale_impossible_nodes", &[], IMPOSSIBLE_NODES),
+];
+const FREE_NODES: Spec = Spec::gauge("flux_autoscale_free_nodes", &[], FREE);
+const QUEUES: [Spec; SHARED] = [
+    of_queue!("flux_queue_pending_jobs", "As flux_autoscale_pending_jobs"),
+    of_queue!("flux_queue_active_jobs", "As flux_autoscale_active_jobs"),
+    of_queue!("flux_queue_nodes_wanted", "As flux_autoscale_nodes_wanted"),
+    of_queue!("flux_queue_cores_wanted", "As flux_autoscale_cores_wanted"),
+    of_queue!("flux_queue_gpus_wanted", "As flux_autoscale_gpus_wanted"),
+    of_queue!(
+        "flux_queue_largest_pending_nodes",
+        "As flux_autoscale_largest_pending_nodes"
+    ),
+    of_queue!(
+        "flux_queue_oldest_pending_seconds",
+        "As flux_autoscale_oldest_pending_seconds"
+    ),
+    of_queue!("flux_queue_idle_seconds", "As flux_autoscale_idle_seconds"),
+    of_queue!(
+        "flux_queue_impossible_jobs",
+        "As flux_autoscale_impossible_jobs"
+    ),
+    of_queue!(
+        "flux_queue_impossible_nodes",
+        "As flux_autoscale_impossible_nodes"
+    ),
+];
+
+/// What is exposed here.
+pub const SPECS: &[Spec] = &{
+    let mut all = [FREE_NODES; 2 * SHARED + 1];
+    let mut i = 0;
+    while i < SHARED {
+        all[i] = INSTANCE[i];
+        all[SHARED + i] = QUEUES[i];
+        i += 1;
+    }
+    all
+};
+
+/// Starts the collector.
+pub fn start(context: &Context) -> Result<()> {
+    let descs = SPECS.iter().map(Spec::desc).collect();
+    context.register(Metrics {
+        descs,
+        jobs: context.jobs.clone(),
+        health: context.health.clone(),
+    })?;
+    let context = context.clone();
+    context.scope.clone().every(INTERVAL, move || {
+        let mut table = context.jobs.lock();
+        table.settle(now());
+        let there = known(&table);
+        drop(table);
+        match there {
+            true => context.health.report(context.scope.handle(), Ok(())),
+            // its own collector says what is wrong
+            false => context.health.down(),
+        }
+    })
+}
+
+fn known(table: &Table) -> bool {
+    table.synced() && table.totals().nodes.known()
+}
+
+struct Metrics {
+    descs: Vec<Desc>,
+    jobs: Jobs,
+    health: Arc<Health>,
+}
+
+impl Collector for Metrics {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let table = self.jobs.lock();
+        match self.health.up() && known(&table) {
+            true => families(&table, now()),
+            false => Vec::new(),
+        }
+    }
+}
+
+fn families(table: &Table, now: Time) -> Vec<MetricFamily> {
+    let totals = table.totals();
+    let mut queues = QUEUES.map(Spec::family);
+    let nothing = Demand::default();
+    let mut demand = Demand::default();
+    let (mut running, mut allocated) = (0, Sizes::default());
+    for (queue, _, in_use) in totals.queues_and_nodes() {
+        let own = Numbers {
+            demand: queue.pending().unwrap_or(&nothing),
+            running: queue.running(),
+            in_use,
+            allocated: queue.allocated(),
+            idle: queue.idle,
+        };
+        for (family, value) in queues.iter_mut().zip(own.values(now)) {
+            family.add(&[&queue.name], value);
+        }
+        demand.merge(own.demand);
+        running += own.running;
+        allocated.merge(own.allocated);
+    }
+    let in_use = totals.nodes.in_use();
+    let idle = totals.idle;
+    let all = Numbers { demand: &demand, running, in_use, allocated, idle };
+    let mut instance = INSTANCE.map(Spec::family);
+    for (family, value) in instance.iter_mut().zip(all.values(now)) {
+        family.add(&[], value);
+    }
+    let mut free = FREE_NODES.family();
+    let nodes = totals.nodes.all().nodes;
+    free.add(&[], nodes[NodeState::Free as usize] as f64);
+    let families = instance.into_iter().chain([free]).chain(queues);
+    families.map(Family::done).collect()
+}
+
+/// Of the instance, or of a queue.
+struct Numbers<'a> {
+    demand: &'a Demand,
+    running: u64,
+    in_use: u64,
+    allocated: Sizes,
+    idle: Option<Time>,
+}
+
+impl Numbers<'_> {
+    /// In the order of [`INSTANCE`] and [`QUEUES`].
+    fn values(&self, now: Time) -> [f64; SHARED] {
+        let Self { demand, running, in_use, allocated, idle } = self;
+        let since = |time: Option<Time>| time.map_or(0.0, |t| now.since(t));
+        [
+            demand.jobs as f64,
+            (running + demand.jobs) as f64,
+            (in_use + demand.nodes()) as f64,
+            (allocated.cores + demand.sizes.cores) as f64,
+            (allocated.gpus + demand.sizes.gpus) as f64,
+            f64::from(demand.largest().unwrap_or(0)),
+            since(demand.oldest()),
+            since(*idle),
+            demand.impossible_jobs as f64,
+            demand.impossible_nodes as f64,
+        ]
+    }
+}

@@ -1,0 +1,144 @@
+//! The families of nodes, cores and GPUs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+
+use super::super::family::{Family, Spec};
+use super::super::{Jobs, now};
+use crate::resource::journal::EVENTS;
+use crate::resource::{NodeState, Tally};
+
+const NODES: Spec = Spec::gauge(
+    "flux_nodes",
+    &["state"],
+    "Nodes by state; each is in one. Allocated and draining ones have a job, \
+     draining and drained ones are drained, down ones offline or torpid, \
+     excluded ones not for jobs by configuration.",
+);
+const CORES: Spec = Spec::gauge(
+    "flux_cores",
+    &["state"],
+    "Cores by state. Those of a node are in the state of the node, except \
+     that the unallocated ones of an allocated node are free, and those of a \
+     draining node drained.",
+);
+const GPUS: Spec =
+    Spec::gauge("flux_gpus", &["state"], "GPUs by state, as for cores.");
+const SECONDS: Spec = Spec::counter(
+    "flux_node_state_seconds_total",
+    &["state"],
+    "Time that nodes were in each state, added up over nodes.",
+);
+const TRANSITIONS: Spec = Spec::counter(
+    "flux_node_transitions_total",
+    &["event"],
+    "Nodes that went on- or offline, were drained or undrained, or became \
+     torpid or lively, by event of the resource journal (Flux 0.72 and \
+     later).",
+);
+const QUEUE_NODES: Spec = Spec::gauge(
+    "flux_queue_nodes",
+    &["queue", "state"],
+    "Nodes that the queue can use, by state: those with the properties it \
+     requires, else all. Who uses them does not matter.",
+);
+
+/// What is exposed here.
+pub const SPECS: &[Spec] =
+    &[NODES, CORES, GPUS, SECONDS, TRANSITIONS, QUEUE_NODES];
+
+/// Counts of the resource journal.
+#[derive(Default)]
+pub struct Transitions {
+    /// Whether it was ever heard.
+    heard: AtomicBool,
+    counts: [AtomicU64; EVENTS.len()],
+}
+
+impl Transitions {
+    /// What follows is news.
+    pub fn listening(&self) {
+        self.heard.store(true, Relaxed);
+    }
+
+    /// Adds to the counts.
+    pub fn count(&self, more: [u64; EVENTS.len()]) {
+        for (sum, more) in self.counts.iter().zip(more) {
+            sum.fetch_add(more, Relaxed);
+        }
+    }
+}
+
+/// What is registered: reads the table when a scrape asks.
+pub struct Metrics {
+    descs: Vec<Desc>,
+    jobs: Jobs,
+    transitions: Arc<Transitions>,
+}
+
+impl Metrics {
+    /// Shows the nodes of this table.
+    pub fn new(jobs: &Jobs, transitions: &Arc<Transitions>) -> Self {
+        Self {
+            descs: SPECS.iter().map(Spec::desc).collect(),
+            jobs: jobs.clone(),
+            transitions: transitions.clone(),
+        }
+    }
+}
+
+impl Collector for Metrics {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let mut table = self.jobs.lock();
+        let totals = table.totals();
+        if !totals.nodes.known() || !table.has_synced() {
+            return Vec::new();
+        }
+        let mut families = Vec::with_capacity(SPECS.len());
+        // without the job journal nobody knows what is allocated
+        if table.synced() {
+            families.extend(gauges(&totals.nodes.all()));
+            let mut nodes = QUEUE_NODES.family();
+            for (queue, tally, _) in totals.queues_and_nodes() {
+                for (state, n) in NodeState::ALL.iter().zip(tally.nodes) {
+                    nodes.add(&[&queue.name, state.as_str()], n as f64);
+                }
+            }
+            families.push(nodes);
+        }
+        let mut seconds = SECONDS.family();
+        let values = table.totals_mut().nodes.seconds(now());
+        for (state, value) in NodeState::ALL.iter().zip(values) {
+            seconds.add(&[state.as_str()], value);
+        }
+        families.push(seconds);
+        drop(table);
+        if self.transitions.heard.load(Relaxed) {
+            let mut transitions = TRANSITIONS.family();
+            for (event, count) in EVENTS.iter().zip(&self.transitions.counts) {
+                transitions.add(&[event], count.load(Relaxed) as f64);
+            }
+            families.push(transitions);
+        }
+        families.into_iter().map(Family::done).collect()
+    }
+}
+
+fn gauges(tally: &Tally) -> [Family; 3] {
+    [(NODES, tally.nodes), (CORES, tally.cores), (GPUS, tally.gpus)].map(
+        |(spec, by_state)| {
+            let mut family = spec.family();
+            for (state, n) in NodeState::ALL.iter().zip(by_state) {
+                family.add(&[state.as_str()], n as f64);
+            }
+            family
+        },
+    )
+}
