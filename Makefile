@@ -77,6 +77,7 @@ bless: ## accept the present output as the golden one
 	BLESS=1 $(CARGO) test --test golden
 
 demo: deps build ## watch the metrics of a busy instance (DEMO_SECONDS=60)
+	@command -v flux >/dev/null || $(CARGO) build --release -p standin
 	demo/run
 
 install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, DESTDIR)

@@ -8,13 +8,30 @@
 //!
 //! A new collector is a file here, its `mod` line, and a row in [`ALL`].
 
+pub mod autoscale;
+pub mod broker;
+pub mod brokers;
+pub mod clients;
+pub mod content;
+pub mod content_sqlite;
 pub mod exporter;
 pub mod family;
 pub mod health;
+pub mod heartbeat;
 pub mod job_list;
 pub mod jobs;
+pub mod kvs;
 pub mod latest;
+pub mod modules;
+pub mod overlay;
 pub mod queues;
+pub mod resources;
+pub mod round;
+pub mod sched_stats;
+pub mod scheduler;
+#[cfg(test)]
+mod testing;
+pub mod total;
 
 use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
@@ -38,21 +55,142 @@ pub struct Entry {
     pub name: &'static str,
     /// Whether it runs on every broker, or only where the job manager is.
     pub every_rank: bool,
+    /// Whether it runs unless the settings say otherwise; those that cost
+    /// Flux something do not.
+    pub on: bool,
     /// Registers what it exposes and starts what feeds it.
     pub start: fn(&Context) -> Result<()>,
 }
 
 /// All collectors.
 pub const ALL: &[Entry] = &[
-    Entry { name: "exporter", every_rank: true, start: exporter::start },
-    Entry { name: "jobs", every_rank: false, start: jobs::start },
-    Entry { name: "queues", every_rank: false, start: queues::start },
-    Entry { name: "job-list", every_rank: false, start: job_list::start },
+    Entry {
+        name: "exporter",
+        every_rank: true,
+        on: true,
+        start: exporter::start,
+    },
+    Entry { name: "jobs", every_rank: false, on: true, start: jobs::start },
+    Entry { name: "queues", every_rank: false, on: true, start: queues::start },
+    Entry {
+        name: "job-list",
+        every_rank: false,
+        on: true,
+        start: job_list::start,
+    },
+    Entry {
+        name: "resources",
+        every_rank: false,
+        on: true,
+        start: resources::start,
+    },
+    Entry {
+        name: "autoscale",
+        every_rank: false,
+        on: true,
+        start: autoscale::start,
+    },
+    Entry { name: "broker", every_rank: true, on: true, start: broker::start },
+    Entry {
+        name: "brokers",
+        every_rank: false,
+        on: true,
+        start: brokers::start,
+    },
+    Entry {
+        name: "overlay",
+        every_rank: true,
+        on: true,
+        start: overlay::start,
+    },
+    Entry {
+        name: "modules",
+        every_rank: true,
+        on: true,
+        start: modules::start,
+    },
+    Entry {
+        name: "heartbeat",
+        every_rank: true,
+        on: true,
+        start: heartbeat::start,
+    },
+    Entry {
+        name: "clients",
+        every_rank: true,
+        on: true,
+        start: clients::start,
+    },
+    Entry {
+        name: "scheduler",
+        every_rank: false,
+        on: true,
+        start: scheduler::start,
+    },
+    Entry {
+        name: "sched-stats",
+        every_rank: false,
+        on: true,
+        start: sched_stats::start,
+    },
+    Entry {
+        name: "content",
+        every_rank: true,
+        on: true,
+        start: content::start,
+    },
+    Entry {
+        name: "content-sqlite",
+        every_rank: false,
+        on: true,
+        start: content_sqlite::start,
+    },
+    Entry { name: "kvs", every_rank: true, on: false, start: kvs::start },
 ];
 
+/// The name of each, and whether it is on. Unlike [`ALL`] it leads to no code,
+/// so that the settings, and tests of them, do without Flux.
+pub const NAMES: [(&str, bool); ALL.len()] = {
+    let mut names = [("", false); ALL.len()];
+    let mut i = 0;
+    while i < ALL.len() {
+        names[i] = (ALL[i].name, ALL[i].on);
+        i += 1;
+    }
+    names
+};
+
 /// All families that they expose, apart from `process_*`.
-pub const SPECS: &[&[Spec]] =
-    &[exporter::SPECS, jobs::metrics::SPECS, queues::SPECS, job_list::SPECS];
+pub const SPECS: &[&[Spec]] = &[
+    exporter::SPECS,
+    jobs::metrics::SPECS,
+    queues::SPECS,
+    job_list::SPECS,
+    resources::metrics::SPECS,
+    autoscale::SPECS,
+    broker::SPECS,
+    brokers::SPECS,
+    overlay::SPECS,
+    modules::SPECS,
+    heartbeat::SPECS,
+    clients::SPECS,
+    scheduler::SPECS,
+    sched_stats::SPECS,
+    content::SPECS,
+    content_sqlite::SPECS,
+    kvs::SPECS,
+];
+
+/// Families of counters that Flux keeps: they began before the module did.
+pub const OLDER: &[&[Spec]] = &[
+    broker::SPECS,
+    clients::SPECS,
+    content_sqlite::SPECS,
+    heartbeat::SPECS,
+    kvs::SPECS,
+    modules::SPECS,
+    sched_stats::SPECS,
+];
 
 /// What a collector is given.
 #[derive(Clone)]

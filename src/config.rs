@@ -5,6 +5,7 @@
 //! rejected configuration is ever applied.
 
 mod buckets;
+mod collectors;
 mod fsd;
 mod listen;
 mod settings;
@@ -24,6 +25,8 @@ pub struct Config {
     pub listen: Vec<SocketAddr>,
     /// Upper bounds of the histograms of times of jobs, in seconds.
     pub buckets: Vec<f64>,
+    /// The collectors that are on, by name, in the order of the list.
+    pub collectors: Vec<&'static str>,
     /// Whether an address that is taken fails the load, instead of being
     /// tried again later.
     pub strict: bool,
@@ -34,6 +37,7 @@ impl Default for Config {
         Self {
             listen: vec![listen::DEFAULT],
             buckets: DEFAULT_BOUNDS.to_vec(),
+            collectors: collectors::default(),
             strict: false,
         }
     }
@@ -61,6 +65,10 @@ impl Config {
         Ok(Self {
             listen: args.listen.or(table.listen).unwrap_or(default.listen),
             buckets: args.buckets.or(table.buckets).unwrap_or(default.buckets),
+            collectors: args
+                .collectors
+                .or(table.collectors)
+                .unwrap_or(default.collectors),
             strict: args.strict.or(table.strict).unwrap_or(default.strict),
         })
     }
@@ -85,6 +93,7 @@ impl std::error::Error for ConfigError {}
 struct Given {
     listen: Option<Vec<SocketAddr>>,
     buckets: Option<Vec<f64>>,
+    collectors: Option<Vec<&'static str>>,
     strict: Option<bool>,
 }
 
@@ -105,6 +114,8 @@ impl Given {
                 "buckets" => {
                     buckets::from_json(value).map(|v| given.buckets = Some(v))
                 }
+                "collectors" => collectors::from_json(value)
+                    .map(|v| given.collectors = Some(v)),
                 "strict" => match value {
                     Value::Bool(v) => {
                         given.strict = Some(*v);
@@ -166,6 +177,10 @@ impl Given {
                 self.buckets = Some(buckets::from_arg(v)?);
                 Ok(())
             }
+            ("collectors", Some(v)) => {
+                self.collectors = Some(collectors::from_arg(v)?);
+                Ok(())
+            }
             ("strict", None | Some("true")) => {
                 self.strict = Some(true);
                 Ok(())
@@ -177,7 +192,7 @@ impl Given {
             ("strict", Some(v)) => {
                 Err(format!("expected true or false, got \"{v}\""))
             }
-            ("listen" | "port" | "buckets", None) => {
+            ("listen" | "port" | "buckets" | "collectors", None) => {
                 Err(format!("expected {key}=VALUE"))
             }
             _ => Err(unknown()),

@@ -7,8 +7,11 @@
 //!
 //! - [`flux`]: the safe Flux API, and the only `unsafe` code.
 //! - [`job`]: what a job is: journal lines in, totals out, and no I/O.
+//! - [`resource`]: what a node is, in the same way; the table of jobs owns
+//!   them.
 //! - [`collectors`]: one file for each subject that metrics are about; each
 //!   listens to Flux and keeps totals.
+//! - [`exposition`]: what a scrape reads, as text.
 //! - [`http`]: the thread that serves them; it knows a registry and nothing
 //!   of Flux.
 //! - [`config`]: the `[prometheus]` table and the module's arguments.
@@ -16,8 +19,9 @@
 //!   one teardown.
 //!
 //! Dependencies point one way: `module` to `config`, `collectors` and `http`;
-//! `collectors` to `flux`, `job` and `prometheus`; `http` to `prometheus`,
-//! `tokio` and `hyper`.
+//! `collectors` to `flux`, `job`, `resource` and `prometheus`; `http` to
+//! `exposition`, `tokio` and `hyper`; `exposition` to `prometheus`. `job` and
+//! `resource` are one layer: each knows the other's words.
 //!
 //! # Two threads
 //!
@@ -49,15 +53,18 @@
 //!   library that is replaced and loaded again starts afresh.
 //! - **Every thread is joined before the library is unmapped.**
 //! - **Labels are bounded.** No user, job, path or text of others becomes a
-//!   label value; queues do, and they are configured by the administrator.
+//!   label value; queues and broker modules do, and they are the
+//!   administrator's, and there is a limit to their number.
 
 pub mod collectors;
 pub mod config;
+pub mod exposition;
 #[allow(unsafe_code)]
 pub mod flux;
 pub mod http;
 pub mod job;
 pub mod module;
+pub mod resource;
 
 use std::ffi::{c_char, c_int};
 

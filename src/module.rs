@@ -40,7 +40,7 @@ impl flux::run::Module for Module {
         let config = Rc::new(read_config(handle, args)?);
         let jobs = Jobs::new(Table::new(config.buckets.as_slice().into()));
         let registry = Registry::new();
-        let site = Arc::new(site(handle, &registry, &jobs)?);
+        let site = Arc::new(site(handle, &registry, &jobs, &config)?);
         let server = flux::thread::with_signals_blocked(|| {
             Server::start(site.clone(), Limits::default(), THREAD)
         })
@@ -95,6 +95,7 @@ impl Module {
         let entries: Vec<_> = collectors::ALL
             .iter()
             .filter(|entry| entry.every_rank || rank == 0)
+            .filter(|entry| config.collectors.contains(&entry.name))
             .collect();
         let all: Arc<[_]> = entries
             .iter()
@@ -136,9 +137,16 @@ fn read_config(handle: Handle, args: &[String]) -> Result<Config> {
     service::parse_config(&table, args)
 }
 
-fn site(handle: Handle, registry: &Registry, jobs: &Jobs) -> Result<Site> {
+fn site(
+    handle: Handle,
+    registry: &Registry,
+    jobs: &Jobs,
+    config: &Config,
+) -> Result<Site> {
     // the other ranks have no journal to catch up with
-    let jobs = (handle.rank()? == 0).then(|| jobs.clone());
+    let has_journal =
+        handle.rank()? == 0 && config.collectors.contains(&"jobs");
+    let jobs = has_journal.then(|| jobs.clone());
     let ready = move || match &jobs {
         Some(jobs) if !jobs.lock().synced() => {
             Err("the job journal is not caught up".to_owned())
@@ -159,6 +167,10 @@ fn site(handle: Handle, registry: &Registry, jobs: &Jobs) -> Result<Site> {
             .filter_map(|(what, value)| Some((what.into(), value?)))
             .collect(),
     };
-    Site::new(registry.clone(), Arc::new(ready), about)
-        .map_err(|error| Error::invalid(error.to_string()))
+    let site = Site::new(registry.clone(), Arc::new(ready), about)
+        .map_err(|error| Error::invalid(error.to_string()))?;
+    for spec in collectors::OLDER.iter().copied().flatten() {
+        site.created().set(spec.name, None);
+    }
+    Ok(site)
 }

@@ -7,9 +7,21 @@ mod instance;
 
 use std::net::{TcpListener, TcpStream};
 
-use instance::{Instance, scrape, skip, wait_for};
+use instance::{Host, Instance, scrape, skip, wait_for};
 
-const MODES: [&[&str]; 2] = [&[], &["--exec"]];
+scenarios! {
+    loads_serves_and_unloads
+    is_canceled_in_one_piece
+    survives_a_shutdown_with_it_still_loaded
+    reload_runs_a_replaced_library
+    two_copies_live_side_by_side
+    a_panic_stops_a_collector_and_nothing_else
+    a_panic_in_a_request_is_an_error_to_its_sender
+    a_port_that_is_taken_is_tried_again
+    bad_arguments_fail_the_load_and_say_why
+    bad_settings_fail_the_load_and_say_why
+    settings_are_reloaded_or_refused_whole
+}
 
 /// The broker answers, which it could not if the module had harmed it.
 fn alive(instance: &Instance) {
@@ -20,13 +32,9 @@ fn errors(output: &std::process::Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-#[test]
-fn loads_serves_and_unloads() {
-    if skip("loads_serves_and_unloads") {
-        return;
-    }
-    let instance = Instance::start(&["--test-size=2"]);
-    for mode in MODES {
+fn loads_serves_and_unloads(host: Host) {
+    let instance = host.start(&["--test-size=2"]);
+    for mode in host.modes() {
         instance.load(mode);
         let address = instance.address("prometheus");
         wait_for("ready", || {
@@ -84,13 +92,9 @@ fn other_ranks_serve_what_is_theirs() {
     assert_eq!(instance.end().0, Some(0));
 }
 
-#[test]
-fn is_canceled_in_one_piece() {
-    if skip("is_canceled_in_one_piece") {
-        return;
-    }
-    let instance = Instance::start(&["--test-size=1"]);
-    for mode in MODES {
+fn is_canceled_in_one_piece(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
+    for mode in host.modes() {
         for _ in 0..3 {
             instance.load(mode);
             let address = instance.address("prometheus");
@@ -107,13 +111,9 @@ fn is_canceled_in_one_piece() {
     assert_eq!(code, Some(0), "{log}");
 }
 
-#[test]
-fn survives_a_shutdown_with_it_still_loaded() {
-    if skip("survives_a_shutdown_with_it_still_loaded") {
-        return;
-    }
-    for mode in MODES {
-        let instance = Instance::start(&["--test-size=1"]);
+fn survives_a_shutdown_with_it_still_loaded(host: Host) {
+    for mode in host.modes() {
+        let instance = host.start(&["--test-size=1"]);
         instance.load(mode);
         let address = instance.address("prometheus");
         let client = TcpStream::connect(&address).unwrap();
@@ -126,18 +126,14 @@ fn survives_a_shutdown_with_it_still_loaded() {
     }
 }
 
-#[test]
-fn reload_runs_a_replaced_library() {
-    if skip("reload_runs_a_replaced_library") {
-        return;
-    }
+fn reload_runs_a_replaced_library(host: Host) {
     let dir = instance::tempdir::TempDir::new();
     let path = dir.path().join("prometheus.so");
     let library = std::fs::read(instance::module()).unwrap();
     std::fs::write(&path, &library).unwrap();
     let path = path.to_str().unwrap();
 
-    let instance = Instance::start(&["--test-size=1"]);
+    let instance = host.start(&["--test-size=1"]);
     let args = [path, "listen=127.0.0.1:0"];
     instance.flux(&[&["module", "load"], &args[..]].concat());
     let version = |instance: &Instance| {
@@ -169,12 +165,8 @@ fn reload_runs_a_replaced_library() {
     instance.flux(&["module", "remove", "prometheus"]);
 }
 
-#[test]
-fn two_copies_live_side_by_side() {
-    if skip("two_copies_live_side_by_side") {
-        return;
-    }
-    let instance = Instance::start(&["--test-size=1"]);
+fn two_copies_live_side_by_side(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
     instance.load(&["--name=one"]);
     instance.load(&["--name=two"]);
     let (one, two) = (instance.address("one"), instance.address("two"));
@@ -193,37 +185,38 @@ fn two_copies_live_side_by_side() {
     alive(&instance);
 }
 
-#[test]
-fn a_panic_stops_a_collector_and_nothing_else() {
-    if skip("a_panic_stops_a_collector_and_nothing_else") {
-        return;
-    }
-    let instance = Instance::start(&["--test-size=1"]);
+fn a_panic_stops_a_collector_and_nothing_else(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
     let up = |page: &scrape::Scrape, name: &str| {
         let series =
             format!("flux_exporter_collector_up{{collector=\"{name}\"}}");
         page.value(&series)
     };
-    // a stream message, a reply, a timer
-    for (bit, victims) in [
-        ("0x1", &["jobs"][..]),
-        ("0x2", &["queues", "job-list"]),
-        ("0x4", &["queues", "job-list"]),
-    ] {
+    // a stream message, a reply, a timer; of the latter two any collector's
+    for bit in ["0x1", "0x2", "0x4"] {
         instance.load(&[]);
         let address = instance.address("prometheus");
         wait_for("all to be up", || {
             let page = scrape::get(&address);
-            let all = ["jobs", "queues", "job-list"];
-            all.iter().all(|name| up(&page, name) == 1.0).then_some(())
+            let all = ["jobs", "queues", "job-list", "resources"];
+            let up = all.iter().all(|name| up(&page, name) == 1.0);
+            up.then_some(())
         });
         instance.flux(&["module", "debug", "--setbit", bit, "prometheus"]);
         instance.flux(&["run", "true"]);
         let page = wait_for("the panic", || {
             let page = scrape::get(&address);
-            let down = victims.iter().any(|name| up(&page, name) == 0.0);
+            let stats = instance.stats("prometheus");
+            let all = stats["collectors"].as_object().unwrap();
+            let down = match bit {
+                "0x1" => up(&page, "jobs") == 0.0,
+                _ => all.values().any(|one| {
+                    one["problem"] == "panicked, see the log"
+                        && one["up"] == false
+                }),
+            };
             // the listeners' timer may take the bit meant for a collector
-            let taken = instance.stats("prometheus")["panics"] != 0;
+            let taken = stats["panics"] != 0;
             (down || taken).then_some(page)
         });
         assert!(instance.log().contains("panic: injected by debug bit"));
@@ -237,12 +230,8 @@ fn a_panic_stops_a_collector_and_nothing_else() {
     }
 }
 
-#[test]
-fn a_panic_in_a_request_is_an_error_to_its_sender() {
-    if skip("a_panic_in_a_request_is_an_error_to_its_sender") {
-        return;
-    }
-    let instance = Instance::start(&["--test-size=1"]);
+fn a_panic_in_a_request_is_an_error_to_its_sender(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
     instance.load(&[]);
     instance.flux(&["module", "debug", "--setbit", "0x8", "prometheus"]);
     let output = instance.try_flux(&["module", "stats", "prometheus"]);
@@ -253,12 +242,8 @@ fn a_panic_in_a_request_is_an_error_to_its_sender() {
     alive(&instance);
 }
 
-#[test]
-fn a_port_that_is_taken_is_tried_again() {
-    if skip("a_port_that_is_taken_is_tried_again") {
-        return;
-    }
-    let instance = Instance::start(&["--test-size=1"]);
+fn a_port_that_is_taken_is_tried_again(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let listen = format!("listen={address}");
@@ -286,12 +271,8 @@ fn a_port_that_is_taken_is_tried_again() {
     instance.flux(&["module", "remove", "prometheus"]);
 }
 
-#[test]
-fn bad_arguments_fail_the_load_and_say_why() {
-    if skip("bad_arguments_fail_the_load_and_say_why") {
-        return;
-    }
-    let instance = Instance::start(&["--test-size=1"]);
+fn bad_arguments_fail_the_load_and_say_why(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
     for (arg, said) in [
         ("prot=80", "prot: unknown"),
         ("port=70000", "port: "),
@@ -299,7 +280,7 @@ fn bad_arguments_fail_the_load_and_say_why() {
         ("buckets=1,1", "buckets: "),
         ("strict=maybe", "strict: "),
     ] {
-        for mode in MODES {
+        for mode in host.modes() {
             let output = instance.try_load(mode, &[arg]);
             assert!(!output.status.success(), "{arg} was accepted");
             let log = instance.log();
@@ -310,17 +291,13 @@ fn bad_arguments_fail_the_load_and_say_why() {
     assert_eq!(instance.end().0, Some(0));
 }
 
-#[test]
-fn bad_settings_fail_the_load_and_say_why() {
-    if skip("bad_settings_fail_the_load_and_say_why") {
-        return;
-    }
+fn bad_settings_fail_the_load_and_say_why(host: Host) {
     for (config, said) in [
         ("[prometheus]\nprot = 80\n", "prometheus.prot: unknown"),
         ("[prometheus]\nport = \"http\"\n", "prometheus.port: "),
         ("prometheus = 3\n", "prometheus: "),
     ] {
-        let instance = Instance::start_with(&["--test-size=1"], config, &[]);
+        let instance = host.start_with(&["--test-size=1"], config, &[]);
         let output = instance.try_load(&[], &[]);
         assert!(!output.status.success(), "{config} was accepted");
         assert!(errors(&output).contains("Invalid argument"));
@@ -330,13 +307,9 @@ fn bad_settings_fail_the_load_and_say_why() {
     }
 }
 
-#[test]
-fn settings_are_reloaded_or_refused_whole() {
-    if skip("settings_are_reloaded_or_refused_whole") {
-        return;
-    }
+fn settings_are_reloaded_or_refused_whole(host: Host) {
     let config = "[prometheus]\nlisten = \"127.0.0.1:0\"\n";
-    let instance = Instance::start_with(&["--test-size=1"], config, &[]);
+    let instance = host.start_with(&["--test-size=1"], config, &[]);
     instance.load_args(&[], &[]);
     let first = instance.address("prometheus");
 

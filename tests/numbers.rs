@@ -10,8 +10,15 @@ mod instance;
 use std::collections::BTreeMap;
 
 use instance::scrape::{self, Scrape};
-use instance::{Instance, skip, wait_for};
+use instance::{Host, Instance, wait_for};
 use serde_json::Value;
+
+scenarios! {
+    a_mixed_workload_is_counted_as_flux_counts_it
+    a_stopped_queue_holds_its_jobs_back
+    a_gap_in_the_journal_is_made_good
+    counters_begin_with_the_module
+}
 
 const FAKE: [&str; 4] = [
     "--test-size=1",
@@ -34,7 +41,10 @@ fn job_stats(instance: &Instance) -> Value {
     let code = "import flux, json; \
                 print(json.dumps(flux.Flux().rpc('job-list.job-stats', {})\
                 .get()))";
-    let text = instance.flux(&["python", "-c", code]);
+    let text = match instance.host {
+        Host::Flux => instance.flux(&["python", "-c", code]),
+        Host::Standin => instance.flux(&["job-stats"]),
+    };
     serde_json::from_str(&text).unwrap()
 }
 
@@ -142,14 +152,10 @@ fn agrees(instance: &Instance, since: &Value) -> Scrape {
     panic!("{}", last.join("\n"));
 }
 
-#[test]
-fn a_mixed_workload_is_counted_as_flux_counts_it() {
-    if skip("a_mixed_workload_is_counted_as_flux_counts_it") {
-        return;
-    }
+fn a_mixed_workload_is_counted_as_flux_counts_it(host: Host) {
     let runs: u32 = std::env::var("RUNS")
         .map_or(1, |runs| runs.parse().expect("RUNS is a number"));
-    let instance = Instance::start_with(&FAKE, QUEUES, &[]);
+    let instance = host.start_with(&FAKE, QUEUES, &[]);
     let since = job_stats(&instance);
     instance.load(&[]);
     for run in 1..=runs {
@@ -210,12 +216,8 @@ fn break_even(page: &Scrape) {
     }
 }
 
-#[test]
-fn a_stopped_queue_holds_its_jobs_back() {
-    if skip("a_stopped_queue_holds_its_jobs_back") {
-        return;
-    }
-    let instance = Instance::start_with(&FAKE, QUEUES, &[]);
+fn a_stopped_queue_holds_its_jobs_back(host: Host) {
+    let instance = host.start_with(&FAKE, QUEUES, &[]);
     instance.load(&[]);
     // named queues are stopped until they are started
     instance.flux(&["submit", "-qbatch", "--cc=1-3", "-N2", "true"]);
@@ -250,12 +252,8 @@ fn a_stopped_queue_holds_its_jobs_back() {
 
 /// The job manager goes away and comes back while jobs run, wait, finish and
 /// are submitted: nothing is counted twice, nothing is missed.
-#[test]
-fn a_gap_in_the_journal_is_made_good() {
-    if skip("a_gap_in_the_journal_is_made_good") {
-        return;
-    }
-    let instance = Instance::start_with(&FAKE, QUEUES, &[]);
+fn a_gap_in_the_journal_is_made_good(host: Host) {
+    let instance = host.start_with(&FAKE, QUEUES, &[]);
     let since = job_stats(&instance);
     instance.load(&[]);
     instance.flux(&["queue", "start", "--all"]);
@@ -303,12 +301,8 @@ fn a_gap_in_the_journal_is_made_good() {
 
 /// A module that is loaded into a busy instance shows what is, and counts
 /// from there.
-#[test]
-fn counters_begin_with_the_module() {
-    if skip("counters_begin_with_the_module") {
-        return;
-    }
-    let instance = Instance::start_with(&FAKE, QUEUES, &[]);
+fn counters_begin_with_the_module(host: Host) {
+    let instance = host.start_with(&FAKE, QUEUES, &[]);
     mixed(&instance);
     instance.flux(&[
         "submit",

@@ -8,7 +8,11 @@ mod instance;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use instance::{Instance, scrape, skip};
+use instance::{Host, scrape};
+
+scenarios! {
+    leaves_nothing_behind
+}
 
 const CYCLES: u32 = 200;
 
@@ -24,12 +28,8 @@ fn held(pid: u32) -> (u64, u64, u64) {
     (field("Threads:"), fds as u64, field("VmRSS:"))
 }
 
-#[test]
-fn leaves_nothing_behind() {
-    if skip("leaves_nothing_behind") {
-        return;
-    }
-    let instance = Instance::start(&["--test-size=1"]);
+fn leaves_nothing_behind(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
     let pid = instance.broker_pid();
     // an address of its own, so that the client can find each load
     let address = {

@@ -39,6 +39,12 @@ const LAST_SUCCESS: Spec = Spec::gauge(
     &["collector"],
     "When the collector's source was last heard from; 0 is never.",
 );
+const DROPPED: Spec = Spec::counter(
+    "flux_exporter_dropped_series_total",
+    &["collector"],
+    "Series left out because there were too many, added up over the updates \
+     of their collector.",
+);
 const EVENTS: Spec = Spec::counter(
     "flux_exporter_journal_events_total",
     &[],
@@ -62,8 +68,17 @@ const RESYNCS: Spec = Spec::counter(
 );
 
 /// What is exposed here; `process_*` are the `prometheus` crate's own.
-pub const SPECS: &[Spec] =
-    &[BUILD_INFO, UP, ERRORS, LAST_SUCCESS, EVENTS, MALFORMED, LAG, RESYNCS];
+pub const SPECS: &[Spec] = &[
+    BUILD_INFO,
+    UP,
+    ERRORS,
+    LAST_SUCCESS,
+    DROPPED,
+    EVENTS,
+    MALFORMED,
+    LAG,
+    RESYNCS,
+];
 
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
@@ -97,13 +112,15 @@ impl Collector for Metrics {
         info.add(&[env!("CARGO_PKG_VERSION"), &self.flux_core], 1.0);
         let (mut up, mut errors) = (UP.family(), ERRORS.family());
         let mut last_success = LAST_SUCCESS.family();
+        let mut dropped = DROPPED.family();
         for health in self.all.iter() {
             let labels = [health.name()];
             up.add(&labels, f64::from(u8::from(health.up())));
             errors.add(&labels, health.errors() as f64);
             last_success.add(&labels, health.last_success());
+            dropped.add(&labels, health.dropped() as f64);
         }
-        let mut families = vec![info, up, errors, last_success];
+        let mut families = vec![info, up, errors, last_success, dropped];
         families.extend(self.journal());
         families.into_iter().map(super::family::Family::done).collect()
     }

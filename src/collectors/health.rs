@@ -15,6 +15,7 @@ pub struct Health {
     name: &'static str,
     up: AtomicBool,
     errors: AtomicU64,
+    dropped: AtomicU64,
     last_success: AtomicU64,
     problem: Mutex<Option<String>>,
 }
@@ -26,6 +27,7 @@ impl Health {
             name,
             up: AtomicBool::new(false),
             errors: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
             last_success: AtomicU64::new(0),
             problem: Mutex::new(None),
         }
@@ -44,6 +46,16 @@ impl Health {
     /// How many times something went wrong.
     pub fn errors(&self) -> u64 {
         self.errors.load(Relaxed)
+    }
+
+    /// How many series were left out, added up over updates.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Relaxed)
+    }
+
+    /// Series were left out because there were too many.
+    pub fn count_dropped(&self, series: u64) {
+        self.dropped.fetch_add(series, Relaxed);
     }
 
     /// When its source last answered, in seconds since the epoch; 0 is never.

@@ -24,6 +24,14 @@ pub const SETTINGS: &[Setting] = &[
                at most 64.",
     },
     Setting {
+        key: "collectors",
+        value: "a collector's name, or one with a minus, default, all or \
+                none, or an array of them",
+        default: "default",
+        help: "Which collectors to run: each word changes what the ones \
+               before it say; the first changes the default.",
+    },
+    Setting {
         key: "listen",
         value: "IP:PORT, [IPV6]:PORT, localhost:PORT or :PORT, or an array of \
                 them",

@@ -53,12 +53,14 @@ fn a_table_sets_all() {
         json!({
             "listen": ["127.0.0.1:9100", "[::1]:9100"],
             "buckets": [0.5, "1s", "1m"],
+            "collectors": ["none", "jobs"],
             "strict": true,
         }),
         &[],
     );
     assert_eq!(listen(config.clone()), ["127.0.0.1:9100", "[::1]:9100"]);
     let config = config.unwrap();
+    assert_eq!(config.collectors, ["jobs"]);
     assert_eq!(config.buckets, [0.5, 1.0, 60.0]);
     assert!(config.strict);
 }
@@ -76,6 +78,11 @@ fn arguments_override_the_table() {
     let config = read(json!({ "listen": "127.0.0.1:1" }), &["port=2"]);
     assert_eq!(listen(config), ["[::]:2"]);
     assert!(read(json!({}), &["strict"]).unwrap().strict);
+
+    // the whole list, not word by word
+    let table = json!({ "collectors": "-jobs" });
+    let config = read(table, &["collectors=default"]);
+    assert_eq!(config, Ok(Config::default()));
 }
 
 #[test]
@@ -92,7 +99,8 @@ fn listen_and_port_in_one_source_is_an_error() {
 
 #[test]
 fn unknown_keys_are_named_with_the_known_ones() {
-    let known = "unknown key (known: buckets, listen, port, strict)";
+    let known =
+        "unknown key (known: buckets, collectors, listen, port, strict)";
     assert_eq!(
         refusal(json!({ "prot": 8080 }), &[]),
         format!("prometheus.prot: {known}")
@@ -120,6 +128,8 @@ fn wrong_shapes_say_what_was_expected() {
         refusal(json!({}), &["strict=yes"]),
         "argument strict: expected true or false, got \"yes\""
     );
+    let text = refusal(json!({ "collectors": "kv" }), &[]);
+    assert!(text.starts_with("prometheus.collectors: no collector \"kv\" ("));
     assert_eq!(
         refusal(json!({}), &["port"]),
         "argument port: expected port=VALUE"

@@ -20,9 +20,9 @@ struct Rpc {
 }
 
 impl Scope {
-    /// Makes a request and hands its response, or its error, to `f`. An
-    /// answer that takes longer than `timeout` seconds is the error
-    /// `ETIMEDOUT`.
+    /// Makes a request to this broker and hands its response, or its error,
+    /// to `f`. An answer that takes longer than `timeout` seconds is the
+    /// error `ETIMEDOUT`.
     pub fn rpc(
         &self,
         topic: &CStr,
@@ -39,8 +39,9 @@ impl Scope {
         self.request(topic, payload, timeout, false, Box::new(once))
     }
 
-    /// Makes a streaming request and hands every response to `f`, and at the
-    /// end the error that ended it (`ENODATA` where nothing went wrong).
+    /// Makes a streaming request to this broker and hands every response to
+    /// `f`, and at the end the error that ended it (`ENODATA` where nothing
+    /// went wrong).
     pub fn stream(
         &self,
         topic: &CStr,
@@ -61,6 +62,10 @@ impl Scope {
         if self.is_closed() {
             return Err(Error::new(libc::ECANCELED, "scope is closed"));
         }
+        // Left to find its own way, a request for a service that is not
+        // loaded on this broker would be answered by one further up, as if
+        // it were this one.
+        let rank = self.handle().rank()?;
         let payload = handle::c_text(payload);
         let flags = if stream { sys::FLUX_RPC_STREAMING as i32 } else { 0 };
         // SAFETY: the handle is valid, both strings are C strings.
@@ -69,7 +74,7 @@ impl Scope {
                 self.handle().raw(),
                 topic.as_ptr(),
                 payload.as_ptr(),
-                sys::FLUX_NODEID_ANY,
+                rank,
                 flags,
             )
         };

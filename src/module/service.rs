@@ -3,11 +3,13 @@
 
 use std::sync::Arc;
 
+use prometheus::proto::MetricType;
 use serde_json::{Map, Value, json};
 
 use super::listeners::Listeners;
-use crate::collectors::Jobs;
 use crate::collectors::health::Health;
+use crate::collectors::jobs::metrics::SPECS;
+use crate::collectors::{self, Jobs};
 use crate::config::Config;
 use crate::flux::{Error, Result, Role, Scope};
 use crate::http::Site;
@@ -48,8 +50,22 @@ impl Service {
         let config = parse_config(payload, &self.args)?;
         // the part that can fail first, so that all is applied or nothing
         self.listeners.replace(&config.listen)?;
-        self.jobs.lock().set_bounds(config.buckets.as_slice().into());
+        self.set_buckets(config.buckets.as_slice());
         Ok(())
+    }
+
+    /// Gives the histograms of jobs other bounds, which empties them; a
+    /// reload that does not change the bounds must not.
+    fn set_buckets(&self, bounds: &[f64]) {
+        let mut table = self.jobs.lock();
+        if table.totals().bounds() == bounds {
+            return;
+        }
+        table.set_bounds(bounds.into());
+        let mut created = self.site.created();
+        for spec in SPECS.iter().filter(|s| s.kind == MetricType::HISTOGRAM) {
+            created.set(spec.name, Some(collectors::now().as_secs()));
+        }
     }
 
     fn stats(&self) -> Value {

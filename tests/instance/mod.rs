@@ -1,14 +1,18 @@
-//! A real Flux instance for a test, and what tests ask of it.
+//! An instance for a test, and what tests ask of it.
 //!
-//! `flux` is found on PATH. Where it is missing the real-broker tests say so
-//! in one loud line and pass without having run.
+//! A [`Host`] plays it: Flux, found on PATH, or the stand-in, which takes the
+//! same words. Where Flux is missing the real-broker tests say so in one loud
+//! line and pass without having run.
 
 #![allow(dead_code)] // each test program uses a part of it
 #![allow(clippy::unwrap_used)] // it is test code, though not in a test
 
 pub mod scrape;
 
+use std::ffi::OsString;
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::Once;
@@ -36,6 +40,81 @@ pub fn skip(test: &str) -> bool {
     !found
 }
 
+/// Who plays the instance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Host {
+    Flux,
+    Standin,
+}
+
+/// Makes two tests of each scenario, a function of the host: one in Flux and
+/// one in the stand-in, which must agree.
+#[macro_export]
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        mod in_flux {
+            $(#[test]
+            fn $name() {
+                if !$crate::instance::skip(stringify!($name)) {
+                    super::$name($crate::instance::Host::Flux);
+                }
+            })*
+        }
+        mod in_the_standin {
+            $(#[test]
+            fn $name() {
+                super::$name($crate::instance::Host::Standin);
+            })*
+        }
+    };
+}
+
+impl Host {
+    /// Starts an instance with these options of `flux start`.
+    pub fn start(self, options: &[&str]) -> Instance {
+        self.start_with(options, "", &[])
+    }
+
+    /// How a module can be run: the stand-in knows threads only.
+    pub fn modes(self) -> &'static [&'static [&'static str]] {
+        match self {
+            Self::Flux => &[&[], &["--exec"]],
+            Self::Standin => &[&[]],
+        }
+    }
+
+    /// A PATH on which `flux` is this host.
+    fn path(self, dir: &Path) -> OsString {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        if self == Self::Flux {
+            return path;
+        }
+        // scripts say "flux"; what answers says that it is not
+        let shim = dir.join("flux");
+        let line = format!("#!/bin/sh\nexec {} \"$@\"\n", standin().display());
+        std::fs::write(&shim, line).unwrap();
+        std::fs::set_permissions(&shim, Permissions::from_mode(0o755)).unwrap();
+        let mut all = dir.as_os_str().to_owned();
+        all.push(":");
+        all.push(path);
+        all
+    }
+}
+
+/// The stand-in, built beside this test.
+fn standin() -> PathBuf {
+    static BUILD: Once = Once::new();
+    BUILD.call_once(|| {
+        let built = Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "-p", "standin"])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status();
+        assert!(built.unwrap().success(), "the stand-in does not build");
+    });
+    let test = std::env::current_exe().unwrap();
+    test.parent().unwrap().parent().unwrap().join("standin")
+}
+
 /// The module under test: `make` leaves it at target/prometheus.so.
 pub fn module() -> PathBuf {
     let path = std::env::var_os("FLUX_PROMETHEUS_MODULE").map_or_else(
@@ -48,6 +127,8 @@ pub fn module() -> PathBuf {
 
 /// An instance; it ends with the value.
 pub struct Instance {
+    pub host: Host,
+    path: OsString,
     broker: Child,
     stdin: Option<ChildStdin>,
     uri: String,
@@ -56,28 +137,42 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// Starts one with these options of `flux start`.
+    /// Starts one of Flux with these options of `flux start`.
     pub fn start(options: &[&str]) -> Self {
-        Self::start_with(options, "", &[])
+        Host::Flux.start(options)
     }
 
-    /// Starts one with a configuration and an environment.
+    /// Starts one of Flux with a configuration and an environment.
     pub fn start_with(
         options: &[&str],
         config: &str,
         env: &[(&str, &str)],
     ) -> Self {
+        Host::Flux.start_with(options, config, env)
+    }
+}
+
+impl Host {
+    /// Starts an instance with a configuration and an environment.
+    pub fn start_with(
+        self,
+        options: &[&str],
+        config: &str,
+        env: &[(&str, &str)],
+    ) -> Instance {
         let dir = tempdir::TempDir::new();
         let log = dir.path().join("broker.log");
         let conf = dir.path().join("conf.toml");
         std::fs::write(&conf, config).unwrap();
         let stderr = std::fs::File::create(&log).unwrap();
+        let path = self.path(dir.path());
         let mut broker = Command::new("flux")
             .arg("start")
             .args(options)
             .arg(format!("--config-path={}", conf.display()))
             .args(["sh", "-c", "echo $FLUX_URI; exec cat >/dev/null"])
             .envs(env.iter().copied())
+            .env("PATH", &path)
             .env_remove("FLUX_URI")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -94,9 +189,11 @@ impl Instance {
             panic!("no instance: {text}");
         }
         let stdin = broker.stdin.take();
-        Self { broker, stdin, uri, log, _dir: dir }
+        Instance { host: self, path, broker, stdin, uri, log, _dir: dir }
     }
+}
 
+impl Instance {
     /// The broker's process id: that of `flux start`'s child, by the broker.
     pub fn broker_pid(&self) -> u32 {
         self.flux(&["getattr", "broker.pid"]).trim().parse().unwrap()
@@ -115,6 +212,7 @@ impl Instance {
     fn within(&self, program: &str, seconds: &str) -> Command {
         let mut command = Command::new("timeout");
         command.args([seconds, program]).env("FLUX_URI", &self.uri);
+        command.env("PATH", &self.path);
         command.stdin(Stdio::null());
         command
     }
