@@ -20,6 +20,9 @@ export PKG_CONFIG_PATH := $(subst $(space),:,$(strip \
 export PATH := $(FLUX_PREFIX)/bin:$(PATH)
 endif
 
+# what scripts/deps unpacks rather than installs
+export PATH := $(CURDIR)/target/tools/usr/bin:$(PATH)
+
 # Where Flux looks for each kind of file.
 ifdef prefix
 fluxmoddir = $(prefix)/lib/flux/modules
@@ -44,7 +47,7 @@ installed = $(fluxmoddir)/prometheus.so \
 built = $(or $(CARGO_TARGET_DIR),target)/release/libflux_prometheus.so
 sources = Cargo.toml Cargo.lock build.rs $(shell find src include -type f)
 
-.PHONY: build deps check fmt bless demo install uninstall clean help flux-found
+.PHONY: build deps check fmt bless demo scale install uninstall clean help flux-found
 
 build: ## build the module: target/prometheus.so (the default)
 	$(CARGO) build --release
@@ -80,6 +83,10 @@ demo: deps build ## watch the metrics of a busy instance (DEMO_SECONDS=60)
 	@command -v flux >/dev/null || $(CARGO) build --release -p standin
 	demo/run
 
+scale: deps build ## what 10,000 nodes and 1,000,000 jobs cost, simulated
+	$(CARGO) build --release -p standin
+	demo/scale
+
 install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, DESTDIR)
 	install -d $(addprefix $(DESTDIR),$(sort $(dir $(installed))))
 	@# a rename, as above: `install` would write into the mapped file
@@ -90,7 +97,11 @@ install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, 
 	install -m 755 rc1.d/50-prometheus $(DESTDIR)$(fluxconfdir)/rc1.d/
 	install -m 755 rc3.d/50-prometheus $(DESTDIR)$(fluxconfdir)/rc3.d/
 
-uninstall: flux-found ## remove what install put there
+unscale: deps build ## what 10,000 nodes and 1,000,000 jobs cost, simulated
+	$(CARGO) build --release -p standin
+	demo/scale
+
+install: flux-found ## remove what install put there
 	rm -f $(addprefix $(DESTDIR),$(installed))
 
 flux-found:
