@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::sync::Once;
@@ -177,6 +178,7 @@ impl Host {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(stderr)
+            .process_group(0)
             .spawn()
             .expect("flux start");
         let mut uri = String::new();
@@ -321,7 +323,10 @@ impl Drop for Instance {
         let until = Instant::now() + PATIENCE;
         while let Ok(None) = self.broker.try_wait() {
             if Instant::now() > until {
-                let _ = self.broker.kill();
+                // the brokers too: they are in the group of `flux start`
+                let group = format!("-{}", self.broker.id());
+                let _ =
+                    Command::new("kill").args(["-KILL", "--", &group]).status();
             }
             std::thread::sleep(Duration::from_millis(20));
         }
