@@ -230,6 +230,8 @@ mod tests {
     fn an_alarm_moves_both_ways() {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
+            // time passes when all else waits, and not otherwise
+            .start_paused(true)
             .build()
             .unwrap();
         runtime.block_on(async {
