@@ -97,11 +97,7 @@ install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, 
 	install -m 755 rc1.d/50-prometheus $(DESTDIR)$(fluxconfdir)/rc1.d/
 	install -m 755 rc3.d/50-prometheus $(DESTDIR)$(fluxconfdir)/rc3.d/
 
-unscale: deps build ## what 10,000 nodes and 1,000,000 jobs cost, simulated
-	$(CARGO) build --release -p standin
-	demo/scale
-
-install: flux-found ## remove what install put there
+uninstall: flux-found ## remove what install put there
 	rm -f $(addprefix $(DESTDIR),$(installed))
 
 flux-found:
