@@ -13,6 +13,7 @@
 //! - `event`, `state`, `exception`, `outcome`: the journal's words (RFC 18,
 //!   RFC 21)
 //! - `jobspec`, `count`, `resources`, `idset`: sizes (RFC 14, 45, 20, 22)
+//! - `id`: jobs by name (RFC 19)
 
 pub mod active;
 mod applied;
@@ -22,6 +23,7 @@ pub mod demand;
 pub mod event;
 pub mod exception;
 pub mod histogram;
+pub mod id;
 pub mod idset;
 pub mod integral;
 pub mod jobspec;
@@ -39,11 +41,9 @@ mod time;
 pub mod totals;
 
 pub use applied::{Applied, What};
+pub use id::JobId;
 pub use problem::{Malformed, Problem, ProblemKind};
 pub use queue::QueueTotals;
 pub use table::Table;
 pub use time::Time;
 pub use totals::Totals;
-
-/// A job's id, as the 64 bit number the journal uses (FLUID).
-pub type JobId = u64;

@@ -8,8 +8,10 @@
 //!
 //! - `node`: one node, and what its state follows from
 //! - `nodes`, `tally`: all of them, counted by state, and their time
+//! - `housekeeping`: what nodes go through from one job to the next
 //! - `status`, `requires`, `journal`: the words of Flux (RFC 20, 22, 31)
 
+pub mod housekeeping;
 pub mod journal;
 mod node;
 mod nodes;
@@ -17,6 +19,7 @@ pub mod requires;
 pub mod status;
 mod tally;
 
+pub use housekeeping::Housekeeping;
 pub use node::NodeState;
 pub use nodes::{MAX_RANKS, Nodes};
 pub use requires::Requires;

@@ -7,12 +7,14 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are test code too
 
 mod instance;
+#[path = "resources/truth.rs"]
+mod truth;
 
-use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use instance::scrape::Scrape;
 use instance::{Instance, skip, wait_for};
+use truth::{STATES, agrees, are, by_state};
 
 const BROKERS: [&str; 2] = ["--test-size=4", "--test-hosts=n[0-3]"];
 const NODES: &str = r#"
@@ -40,106 +42,6 @@ const FAKE: [&str; 4] = [
     "--conf=fake-resources.cores-per-node=8",
     "--conf=fake-resources.gpus-per-node=2",
 ];
-const STATES: [&str; 6] =
-    ["free", "allocated", "draining", "drained", "down", "excluded"];
-
-fn by_state(page: &Scrape, family: &str) -> BTreeMap<&'static str, f64> {
-    let value = |state| page.value(&format!("{family}{{state=\"{state}\"}}"));
-    STATES.iter().map(|state| (*state, value(state))).collect()
-}
-
-/// All differences between a scrape and what Flux prints of its nodes.
-fn differences(page: &Scrape, instance: &Instance) -> Vec<String> {
-    let [nodes, cores, gpus] = ["flux_nodes", "flux_cores", "flux_gpus"]
-        .map(|family| by_state(page, family));
-    let mut wrong = Vec::new();
-    let mut check = |what: String, ours: f64, theirs: f64| {
-        if ours != theirs {
-            wrong.push(format!("{what}: {ours}, Flux says {theirs}"));
-        }
-    };
-
-    let status =
-        instance.flux(&["resource", "status", "-no", "{state} {nnodes}"]);
-    let mut theirs: BTreeMap<&str, f64> = BTreeMap::new();
-    for line in status.lines() {
-        let (state, n) = line.trim().split_once(' ').unwrap();
-        // a star is for what is offline as well
-        let state = match state {
-            "exclude" | "exclude*" => "excluded",
-            "torpid" => "down",
-            other if other.ends_with('*') => "down",
-            other => other,
-        };
-        *theirs.entry(state).or_default() += n.trim().parse::<f64>().unwrap();
-    }
-    for state in ["draining", "drained", "down", "excluded"] {
-        let theirs = theirs.get(state).copied().unwrap_or_default();
-        check(format!("{state} nodes"), nodes[state], theirs);
-    }
-    let avail = theirs.get("avail").copied().unwrap_or_default();
-    check("nodes".into(), nodes["free"] + nodes["allocated"], avail);
-
-    let list = instance.flux(&[
-        "resource",
-        "list",
-        "-no",
-        "{state} {nnodes} {ncores} {ngpus}",
-    ]);
-    let bad = ["drained", "draining", "down"];
-    let used = ["allocated", "draining"];
-    for line in list.lines() {
-        let fields: Vec<&str> = line.split_whitespace().collect();
-        let [n, c, g] = [1, 2, 3].map(|i| fields[i].parse::<f64>().unwrap());
-        // theirs overlap: a draining node is allocated and down
-        let of = |ours: &BTreeMap<&str, f64>| match fields[0] {
-            "free" => ours["free"],
-            "allocated" => used.map(|state| ours[state]).iter().sum(),
-            "down" => bad.map(|state| ours[state]).iter().sum(),
-            other => panic!("state {other}"),
-        };
-        // theirs are free as long as a core is
-        if fields[0] != "free" {
-            check(format!("nodes listed as {}", fields[0]), of(&nodes), n);
-        }
-        check(format!("cores listed as {}", fields[0]), of(&cores), c);
-        check(format!("GPUs listed as {}", fields[0]), of(&gpus), g);
-    }
-    wrong
-}
-
-/// Waits until a page agrees with Flux and passes the test.
-fn agrees(
-    what: &str,
-    instance: &Instance,
-    ok: impl Fn(&Scrape) -> bool,
-) -> Scrape {
-    let mut last = Vec::new();
-    let until = Instant::now() + Duration::from_secs(30);
-    while Instant::now() < until {
-        let page = instance.scrape();
-        // those for autoscalers are back within a second of these
-        let all = ["flux_nodes", "flux_autoscale_free_nodes"];
-        if all.iter().all(|family| page.has(family)) && ok(&page) {
-            last = differences(&page, instance);
-            if last.is_empty() {
-                return page;
-            }
-        }
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let page = instance.scrape();
-    panic!("{what}: {last:?}: {:?}", by_state(&page, "flux_nodes"));
-}
-
-/// Whether the nodes are in these states.
-fn are(want: [u64; 6]) -> impl Fn(&Scrape) -> bool {
-    move |page| {
-        let nodes = by_state(page, "flux_nodes");
-        STATES.iter().zip(want).all(|(state, n)| nodes[state] == n as f64)
-    }
-}
-
 fn submit(instance: &Instance, options: &[&str]) -> String {
     let mut all = vec!["submit", "--setattr=exec.test.run_duration=1000s"];
     all.extend(options);
@@ -277,6 +179,44 @@ fn resource_is_reloaded(instance: &Instance) {
     wait_for("the event", || {
         (instance.scrape().value(undrains) == 2.0).then_some(())
     });
+}
+
+/// A script on each node of a job after it, one of which takes its time: the
+/// nodes are not free before.
+#[test]
+fn nodes_in_housekeeping_are_allocated() {
+    if skip("nodes_in_housekeeping_are_allocated") {
+        return;
+    }
+    let end = std::env::temp_dir().join(format!("{}.end", std::process::id()));
+    // rank 0 is done at once, and what is done is released at once
+    let script = format!(
+        "test $(flux getattr rank) = 0 || until test -e {}; do sleep 0.1; done",
+        end.display()
+    );
+    let config = format!(
+        "[job-manager.housekeeping]\nrelease-after = \"0s\"\n\
+         command = [\"sh\", \"-c\", \"{script}\"]\n"
+    );
+    let config = format!("{config}[ingest.validator]\ndisable = true\n");
+    let instance = Instance::start_with(&["--test-size=3"], &config, &[]);
+    // one before the module is there, of which it is to find out
+    instance.flux(&["run", "-N2", "-n2", "true"]);
+    instance.load(&[]);
+    let page = agrees("before loading", &instance, are([2, 1, 0, 0, 0, 0]));
+    assert_eq!(page.value("flux_autoscale_nodes_wanted"), 1.0);
+    assert_eq!(page.value("flux_autoscale_active_jobs"), 0.0);
+
+    instance.flux(&["run", "-N1", "-n1", "--requires=rank:2", "true"]);
+    agrees("another", &instance, are([1, 2, 0, 0, 0, 0]));
+    instance.flux(&["resource", "drain", "1", "why"]);
+    agrees("drained", &instance, are([1, 1, 1, 0, 0, 0]));
+
+    std::fs::write(&end, "").unwrap();
+    let page = agrees("all over", &instance, are([2, 0, 0, 1, 0, 0]));
+    assert_eq!(page.value("flux_autoscale_nodes_wanted"), 0.0);
+    std::fs::remove_file(&end).unwrap();
+    instance.flux(&["module", "remove", "prometheus"]);
 }
 
 /// What autoscalers read, with some of each kind of job.

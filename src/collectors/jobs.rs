@@ -9,7 +9,11 @@
 //! to jobs that are still active, and where few inactive jobs are kept, the
 //! full one has those that came and went meanwhile. Jobs that are in neither
 //! are looked up one by one.
+//!
+//! What the stream does not tell is asked for: which nodes are in
+//! housekeeping, by `job-manager.stats-get`.
 
+mod housekeeping;
 pub mod metrics;
 mod vanished;
 
@@ -21,6 +25,7 @@ use serde::Deserialize;
 use super::{Context, now, parse};
 use crate::flux::{Error, Level, Result};
 use crate::job::What;
+use housekeeping::Watch;
 use vanished::Vanished;
 
 /// First and longest delay before the stream is taken up again, in seconds.
@@ -41,26 +46,29 @@ pub fn start(context: &Context) -> Result<()> {
     context.register(metrics::Metrics::new(&context.jobs))?;
     let jobs = context.jobs.clone();
     context.scope.when_panicked(move || jobs.lock().lost(now()));
+    let housekeeping = Watch::start(context)?;
     let journal = Rc::new(Journal {
         context: context.clone(),
+        housekeeping: housekeeping.clone(),
         backoff: Cell::new(BACKOFF.0),
         logged: Cell::new(0),
         vanished: Vanished::new(context),
     });
-    watch(context)?;
+    watch(context, housekeeping)?;
     journal.open(false)
 }
 
 /// A stream that has nothing to say sounds like one whose sender hangs: asks
 /// the job manager, which costs it 0.15 ms, whether it is there.
-fn watch(context: &Context) -> Result<()> {
+fn watch(context: &Context, housekeeping: Watch) -> Result<()> {
     let jobs = context.jobs.clone();
-    context.poll(c"job-manager.stats-get", "{}", INTERVAL, move |_| match jobs
-        .lock()
-        .synced()
-    {
-        true => Ok(()),
-        false => Err(Error::new(libc::EAGAIN, "not caught up yet")),
+    let topic = c"job-manager.stats-get";
+    context.poll(topic, "{}", INTERVAL, move |reply| {
+        housekeeping.hear(reply)?;
+        match jobs.lock().synced() {
+            true => Ok(()),
+            false => Err(Error::new(libc::EAGAIN, "not caught up yet")),
+        }
     })
 }
 
@@ -71,6 +79,7 @@ struct Journal {
     /// The kinds of problem that were logged, as bits.
     logged: Cell<u8>,
     vanished: Vanished,
+    housekeeping: Watch,
 }
 
 impl Journal {
@@ -112,6 +121,7 @@ impl Journal {
             self.context.health.report(handle, Ok(()));
             let vanished = self.context.jobs.lock().take_vanished();
             self.vanished.look_up(vanished);
+            self.housekeeping.ask();
         }
     }
 

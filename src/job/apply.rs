@@ -11,7 +11,7 @@ use super::outcome::Outcome;
 use super::state::State;
 use super::step::step;
 use super::totals::Totals;
-use super::{Malformed, ProblemKind, Time};
+use super::{JobId, Malformed, ProblemKind, Time};
 
 /// How an event is applied.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,7 @@ pub(super) enum Fate {
 
 /// Applies events in order.  The job must be counted out of the gauges.
 pub(super) fn steps<'a>(
+    id: JobId,
     job: &mut Job,
     events: impl Iterator<Item = &'a Event<'a>>,
     r: Option<&RawValue>,
@@ -79,7 +80,7 @@ pub(super) fn steps<'a>(
     mut flawed: impl FnMut(&Event<'_>, Flaw),
 ) -> Fate {
     for event in events {
-        if let Err(flaw) = step(job, event, r, mode, totals) {
+        if let Err(flaw) = step(id, job, event, r, mode, totals) {
             flawed(event, flaw);
         }
         if job.state == State::Inactive {

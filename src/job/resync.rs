@@ -148,6 +148,7 @@ impl Table {
             note(problems, id, "submit", flaw);
         }
         let fate = apply::steps(
+            id,
             &mut job,
             response.events.iter(),
             response.r,

@@ -12,10 +12,11 @@ use super::jobspec::Request;
 use super::resources::Allocation;
 use super::state::State;
 use super::totals::Totals;
-use super::{Malformed, ProblemKind, Time};
+use super::{JobId, Malformed, ProblemKind, Time};
 
 /// Applies one event.
 pub(super) fn step(
+    id: JobId,
     job: &mut Job,
     event: &Event<'_>,
     r: Option<&RawValue>,
@@ -26,8 +27,14 @@ pub(super) fn step(
     if kind.is_stored() {
         job.seen = job.seen.saturating_add(1);
     }
-    let mut step =
-        Step { job, event, at: event.time(), counts: mode.counts(), totals };
+    let mut step = Step {
+        id,
+        job,
+        event,
+        at: event.time(),
+        counts: mode.counts(),
+        totals,
+    };
     match kind {
         Kind::Submit => step.submit(),
         Kind::Validate => step.validate(),
@@ -44,6 +51,7 @@ pub(super) fn step(
 }
 
 struct Step<'a> {
+    id: JobId,
     job: &'a mut Job,
     event: &'a Event<'a>,
     at: Time,
@@ -222,13 +230,18 @@ impl<'a> Step<'a> {
         }
         let fatal = severity == 0;
         if fatal && kind == ExceptionType::SchedulerRestart {
-            self.free()?;
+            end_allocation(self.job, self.at, self.counts, self.totals);
+            self.advance(Kind::Free, false)?;
         }
         self.advance(Kind::Exception, fatal)
     }
 
-    /// The allocation ends.
+    /// The allocation ends; housekeeping may come before the next job.
     fn free(&mut self) -> Stepped {
+        if let Some(Placed(spans)) = self.job.placed.take().map(|p| *p) {
+            let nodes = &mut self.totals.nodes;
+            nodes.free(self.id, spans, self.job.queue, self.at);
+        }
         end_allocation(self.job, self.at, self.counts, self.totals);
         self.advance(Kind::Free, false)
     }

@@ -19,9 +19,11 @@ use super::active::Job;
 use super::applied::{Applied, What, note};
 use super::apply::{self, Fate, Mode};
 use super::event::{Event, Kind, Response};
+use super::jobspec::Jobspec;
+use super::resources::Allocation;
 use super::totals::Totals;
 use super::{JobId, Problem, ProblemKind, Time};
-use crate::resource::{Requires, Status};
+use crate::resource::{Housekeeping, Requires, Status};
 
 /// Where in the stream we are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,7 +181,7 @@ impl Table {
         let totals = &mut self.totals;
         totals.leave(job);
         let flawed = |e: &Event<'_>, flaw| note(problems, id, &e.name, flaw);
-        match apply::steps(job, events, r, Mode::News, totals, flawed) {
+        match apply::steps(id, job, events, r, Mode::News, totals, flawed) {
             Fate::Active => {
                 totals.enter(job);
                 return false;
@@ -227,6 +229,34 @@ impl Table {
     /// Nobody vouches any more for what was said of nodes.
     pub fn forget_nodes(&mut self) {
         self.totals.nodes.forget();
+    }
+
+    /// What the job manager says of housekeeping. Returns the jobs of which
+    /// it is to be told what they had: see [`Table::housekeep`].
+    pub fn set_housekeeping(
+        &mut self,
+        said: Housekeeping,
+        now: Time,
+    ) -> Vec<JobId> {
+        // what a backlog has not shown yet is not unknown
+        match self.synced() {
+            true => self.totals.nodes.set_housekeeping(said, now),
+            false => Vec::new(),
+        }
+    }
+
+    /// What a job that is over had, and in which queue it was.
+    pub fn housekeep(
+        &mut self,
+        id: JobId,
+        had: Allocation,
+        jobspec: &str,
+        now: Time,
+    ) {
+        let jobspec = Jobspec::parse(jobspec);
+        let name = jobspec.as_ref().ok().and_then(|j| j.queue().ok());
+        let queue = self.totals.intern(name.as_deref().unwrap_or_default());
+        self.totals.nodes.housekeep(id, had.spans, queue, now);
     }
 
     /// Notes how busy the instance is, for changes that come without a time.

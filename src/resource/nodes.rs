@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::housekeeping::Kept;
 use super::node::{Node, NodeState};
 use super::status::{Described, Status};
 use super::tally::{Capacity, STATES, Tally};
@@ -37,6 +38,8 @@ pub struct Nodes {
     jobs: HashMap<(u32, u16), u32>,
     /// Ranks where a queue has jobs, by its number.
     queue_in_use: Vec<u64>,
+    /// What jobs gave back and nobody else gets yet.
+    pub(super) kept: Kept,
 }
 
 impl Nodes {

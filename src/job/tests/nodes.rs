@@ -1,7 +1,9 @@
 //! What jobs have of nodes, and what they want of them.
 
 use super::*;
-use crate::resource::{NodeState, Requires, Status};
+use crate::job::JobId;
+use crate::job::resources::Allocation;
+use crate::resource::{Housekeeping, NodeState, Requires, Status};
 
 /// Four nodes of 8 cores and a GPU; 0 and 1 are for queue "batch".
 fn status(drain: &str, offline: bool, exclude: &str) -> Status {
@@ -91,6 +93,61 @@ fn allocated_and_drained_make_four_states() {
         let got = seconds(&mut table, 60.0, state);
         assert_eq!(got, want + more, "{}", state.as_str());
     }
+}
+
+/// What the job manager says of housekeeping on these ranks after job 1.
+fn told(table: &mut Table, running: &str, at: f64) -> Vec<JobId> {
+    let running = match running {
+        "" => String::new(),
+        ranks => format!(r#""f2":{{"allocated":"{ranks}"}}"#),
+    };
+    let text = format!(
+        r#"{{"housekeeping":{{"running":{{{running}}},
+        "config":{{"command":"x"}}}}}}"#
+    );
+    table.set_housekeeping(Housekeeping::parse(&text).unwrap(), t(at))
+}
+
+#[test]
+fn nodes_are_allocated_until_housekeeping_is_done() {
+    let mut table = with_nodes();
+    let mut jm = Manager::default();
+    assert!(told(&mut table, "", 0.0).is_empty());
+    sched(&mut table, &mut jm, 1, "batch", 1.0);
+    post(&mut table, &mut jm, 1, 10.0, "alloc", "");
+    post(&mut table, &mut jm, 1, 20.0, "free", "");
+    assert_eq!(nodes(&table), [2, 2, 0, 0, 0, 0]);
+    assert!(table.totals().nodes.in_housekeeping());
+    assert!(told(&mut table, "1", 30.0).is_empty());
+    assert_eq!(nodes(&table), [3, 1, 0, 0, 0, 0]);
+    assert_eq!(table.totals().nodes.all().cores, [30, 2, 0, 0, 0, 0]);
+    assert!(told(&mut table, "", 40.0).is_empty());
+    assert_eq!(nodes(&table), [4, 0, 0, 0, 0, 0]);
+    assert!(!table.totals().nodes.in_housekeeping());
+    let allocated = seconds(&mut table, 60.0, NodeState::Allocated);
+    assert_eq!(allocated, 20.0 + 30.0);
+}
+
+#[test]
+fn housekeeping_after_a_job_we_did_not_see_is_looked_up() {
+    let mut table = with_nodes();
+    let had = || {
+        let r = r#"{"execution":{"R_lite":[{"rank":"0-1","children":
+            {"core":"0-1"}}]}}"#;
+        Allocation::parse(r).unwrap()
+    };
+    let jobspec = r#"{"attributes":{"system":{"queue":"batch"}}}"#;
+    assert_eq!(told(&mut table, "1", 1.0), [1_u64]);
+    table.housekeep(1, had(), jobspec, t(2.0));
+    assert_eq!(nodes(&table), [3, 1, 0, 0, 0, 0]);
+    // told twice
+    table.housekeep(1, had(), jobspec, t(2.0));
+    assert!(told(&mut table, "1", 3.0).is_empty());
+    assert_eq!(nodes(&table), [3, 1, 0, 0, 0, 0]);
+    assert!(told(&mut table, "", 4.0).is_empty());
+    // told too late
+    table.housekeep(1, had(), jobspec, t(5.0));
+    assert_eq!(nodes(&table), [4, 0, 0, 0, 0, 0]);
 }
 
 #[test]

@@ -1,0 +1,113 @@
+//! When housekeeping is done with a node.
+//!
+//! Source: `job-manager.stats-get`, asked more often while there is any. What
+//! jobs had that were over before the module came, or in a gap of the
+//! journal, is looked up: `job-info.lookup`.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::{Context, now, parse};
+use super::TIMEOUT;
+use crate::flux::{Error, Result};
+use crate::job::resources::Allocation;
+use crate::job::{JobId, Malformed};
+use crate::resource::Housekeeping;
+
+/// How often to ask while nodes are in housekeeping, in seconds.
+const INTERVAL: f64 = 1.0;
+
+/// How many jobs are looked up after an answer; the next one tells again of
+/// the others.
+const AT_ONCE: usize = 16;
+
+/// Clones are the same watch.
+#[derive(Clone)]
+pub struct Watch {
+    context: Context,
+    asking: Rc<Cell<bool>>,
+}
+
+impl Watch {
+    /// Begins to watch; the job manager is asked once a second while nodes
+    /// are known to be in housekeeping.
+    pub fn start(context: &Context) -> Result<Watch> {
+        let watch = Watch { context: context.clone(), asking: Rc::default() };
+        let again = watch.clone();
+        context.scope.every(INTERVAL, move || {
+            let jobs = again.context.jobs.lock();
+            let busy = jobs.totals().nodes.in_housekeeping();
+            drop(jobs);
+            if busy {
+                again.ask();
+            }
+        })?;
+        Ok(watch)
+    }
+
+    /// Asks at once.
+    pub fn ask(&self) {
+        if self.asking.replace(true) {
+            return;
+        }
+        let watch = self.clone();
+        let asked = self.context.scope.rpc(
+            c"job-manager.stats-get",
+            "{}",
+            TIMEOUT,
+            move |reply| {
+                watch.asking.set(false);
+                // who asks anyway, and less often, reports what is wrong
+                let _ = reply.and_then(|reply| watch.hear(reply));
+            },
+        );
+        self.asking.set(asked.is_ok());
+    }
+
+    /// Takes in an answer.
+    pub fn hear(&self, reply: &str) -> Result<()> {
+        let said = read("job-manager.stats-get", Housekeeping::parse(reply))?;
+        let unknown = self.context.jobs.lock().set_housekeeping(said, now());
+        unknown.into_iter().take(AT_ONCE).try_for_each(|id| self.look_up(id))
+    }
+
+    fn look_up(&self, id: JobId) -> Result<()> {
+        let payload = json!({ "id": id, "keys": ["R", "jobspec"], "flags": 0 });
+        let context = self.context.clone();
+        self.context.scope.rpc(
+            c"job-info.lookup",
+            &payload.to_string(),
+            TIMEOUT,
+            move |reply| {
+                if let Err(error) = reply.and_then(|r| tell(&context, id, r)) {
+                    let handle = context.scope.handle();
+                    context.health.report(handle, Err(error));
+                }
+            },
+        )
+    }
+}
+
+fn tell(context: &Context, id: JobId, reply: &str) -> Result<()> {
+    #[derive(Deserialize)]
+    struct Lookup {
+        #[serde(rename = "R")]
+        r: String,
+        jobspec: String,
+    }
+    const TOPIC: &str = "job-info.lookup";
+    let lookup: Lookup = parse(TOPIC, reply)?;
+    let had = read(TOPIC, Allocation::parse(&lookup.r))?;
+    context.jobs.lock().housekeep(id, had, &lookup.jobspec, now());
+    Ok(())
+}
+
+fn read<T>(
+    topic: &str,
+    result: std::result::Result<T, Malformed>,
+) -> Result<T> {
+    result.map_err(|e| Error::new(libc::EPROTO, format!("{topic}: {e}")))
+}
