@@ -23,6 +23,7 @@ pub mod jobs;
 pub mod kvs;
 pub mod latest;
 pub mod modules;
+pub mod nodes;
 pub mod overlay;
 pub mod queues;
 pub mod resources;
@@ -84,6 +85,7 @@ pub const ALL: &[Entry] = &[
         on: true,
         start: resources::start,
     },
+    Entry { name: "nodes", every_rank: false, on: false, start: nodes::start },
     Entry {
         name: "autoscale",
         every_rank: false,
@@ -167,6 +169,7 @@ pub const SPECS: &[&[Spec]] = &[
     queues::SPECS,
     job_list::SPECS,
     resources::metrics::SPECS,
+    nodes::SPECS,
     autoscale::SPECS,
     broker::SPECS,
     brokers::SPECS,

@@ -10,7 +10,9 @@
 //! - `nodes`, `tally`: all of them, counted by state, and their time
 //! - `housekeeping`: what nodes go through from one job to the next
 //! - `status`, `requires`, `journal`: the words of Flux (RFC 20, 22, 31)
+//! - `hostlist`: which rank is which host (RFC 29)
 
+pub mod hostlist;
 pub mod housekeeping;
 pub mod journal;
 mod node;

@@ -50,6 +50,7 @@ fn metrics_of_a_real_broker() {
         return;
     }
     let instance = Instance::start(&["--test-size=1"]);
+    instance.flux(&["resource", "drain", "0", "to have one that is"]);
     instance.load_args(&[], &["listen=127.0.0.1:0", "collectors=all"]);
     let address = instance.address("prometheus");
     let fluxion = |row: &Row| FLUXION.iter().any(|f| row[0].starts_with(f));

@@ -63,8 +63,10 @@ fn nodes_by_state_are_as_flux_says() {
     // one that is there before the module: a part of n0
     let first = submit(&instance, &["-qlow", "--requires=host:n0", "-c1"]);
     started(&instance, &first);
-    instance.load(&[]);
+    let args = ["listen=127.0.0.1:0", "collectors=default,nodes"];
+    instance.load_args(&[], &args);
     agrees("a part of a node", &instance, are([2, 1, 0, 0, 0, 1]));
+    nodes_by_name(&instance, [true; 4], &[]);
 
     let second =
         submit(&instance, &["-qall", "--requires=host:n0", "-c2", "-g1"]);
@@ -126,9 +128,28 @@ fn nodes_by_state_are_as_flux_says() {
     instance.flux(&["overlay", "disconnect", "2"]);
     let page = agrees("offline", &instance, are([0, 1, 0, 1, 1, 1]));
     assert_eq!(transitions(&page, "offline"), 1.0);
+    nodes_by_name(&instance, [true, true, false, true], &[0]);
     time_goes_on(&instance);
     resource_is_reloaded(&instance);
     instance.flux(&["module", "remove", "prometheus"]);
+}
+
+/// Waits until the nodes are up or down, and drained or not, as they should.
+fn nodes_by_name(instance: &Instance, up: [bool; 4], drained: &[u32]) {
+    let labels = |rank| format!("{{hostname=\"n{rank}\",rank=\"{rank}\"}}");
+    wait_for("the nodes by name", || {
+        let page = instance.scrape();
+        let there = page.has("flux_node_up").then_some(())?;
+        let right = (0..4_u32).zip(up).all(|(rank, up)| {
+            let is = page.value(&format!("flux_node_up{}", labels(rank)));
+            let since = "flux_node_drained_timestamp_seconds";
+            let since = page.get(&format!("{since}{}", labels(rank)));
+            is == f64::from(u8::from(up))
+                && since.is_some() == drained.contains(&rank)
+                && since.is_none_or(|since| since > 1.7e9)
+        });
+        right.then_some(there)
+    });
 }
 
 /// Every node is in one state at any time.

@@ -43,6 +43,12 @@ impl Ranges {
         Ranges(vec![(low, high)])
     }
 
+    /// Whether this id is in it.
+    pub fn contains(&self, id: u32) -> bool {
+        let after = self.0.partition_point(|&(low, _)| low <= id);
+        after > 0 && self.0[after - 1].1 >= id
+    }
+
     /// The first and the last of each range.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
         self.0.iter().copied()

@@ -59,7 +59,12 @@ pub fn parse(body: &str) -> Scrape {
 impl Scrape {
     /// The value of one series, which must be there.
     pub fn value(&self, series: &str) -> f64 {
-        *self.0.get(series).unwrap_or_else(|| panic!("no {series}"))
+        self.get(series).unwrap_or_else(|| panic!("no {series}"))
+    }
+
+    /// The value of one series, if it is there.
+    pub fn get(&self, series: &str) -> Option<f64> {
+        self.0.get(series).copied()
     }
 
     /// The sum over a family of all series with these labels.
