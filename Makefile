@@ -76,8 +76,8 @@ check: deps ## everything a change must pass: format, clippy, all tests
 fmt: ## format the source
 	$(CARGO) fmt --all
 
-bless: ## accept the present output as the golden one
-	BLESS=1 $(CARGO) test --test golden
+bless: build ## accept the present output as the golden one
+	BLESS=1 $(CARGO) test --test golden --test page
 
 demo: deps build ## watch the metrics of a busy instance (DEMO_SECONDS=60)
 	@command -v flux >/dev/null || $(CARGO) build --release -p standin

@@ -60,9 +60,6 @@ impl Broker for Host {
             if !inbox.push(Message::Request(request)) {
                 reply.send(Err(no_service(&topic)));
             }
-        } else if request.topic == "config.get" {
-            let table = lock(&self.config).to_string();
-            request.reply.send(Ok(Some(table)));
         } else {
             // a driver that is gone answers nobody, which is the end anyway
             let _ = self.driver.send(Task::Request(request));

@@ -1,6 +1,8 @@
 //! What the host asks of whatever plays the instance behind the module: the
 //! simulated cluster or a recording.
 
+use std::collections::BTreeMap;
+
 /// What becomes of a request.
 pub enum Answer {
     /// One response.
@@ -28,6 +30,11 @@ pub enum Sent {
 /// host calls that first and passes on what it returns, and again after a
 /// command: what the command did is in what that returns.
 pub trait Instance: Send {
+    /// Attributes of the broker that are not the host's own.
+    fn attributes(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
     /// Answers a request; an unknown service or method fails with ENOSYS.
     fn request(&mut self, topic: &str, payload: &str) -> Answer;
 

@@ -1,7 +1,10 @@
-//! Plays a recording: responses of `job-manager.events-journal`, one a line.
-//! Up to the sentinel they are the backlog; the rest follows once someone
-//! listens, at its own pace or at once.
+//! Plays recordings of an instance: the job journal, a response a line, and
+//! what it answers. Up to the sentinel the journal is the backlog; the rest
+//! follows once someone listens, at its own pace or at once.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::instance::{Answer, Instance, Sent};
@@ -9,8 +12,25 @@ use crate::instance::{Answer, Instance, Sent};
 const JOURNAL: &str = "job-manager.events-journal";
 const ENOSYS: i32 = 38;
 
+/// What an instance says of itself.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Answers {
+    /// For `flux_attr_get`.
+    attributes: BTreeMap<String, String>,
+    /// By topic and payload, as in `groups.get {"name":"broker.online"}`.
+    answers: BTreeMap<String, Value>,
+    /// All that is said on a stream, by topic.
+    streams: BTreeMap<String, Vec<Value>>,
+}
+
+/// What there is without a recording of it.
+const NO_ANSWERS: &str = r#"{"attributes": {}, "streams": {}, "answers": {
+    "config.get {}": {}, "job-manager.stats-get {}": {"inactive_jobs": 0}}}"#;
+
 /// A recording and how far it has played.
 pub struct Recorded {
+    answers: Answers,
     backlog: Vec<String>,
     /// Each with when it comes, in seconds after the first.
     live: Vec<(f64, String)>,
@@ -20,11 +40,18 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Reads the text of a recording, to be played at its own pace or not.
-    pub fn new(text: &str, paced: bool) -> Result<Self, String> {
+    /// Reads the text of a journal, to be played at its own pace or not, and
+    /// that of the answers.
+    pub fn new(
+        journal: &str,
+        answers: Option<&str>,
+        paced: bool,
+    ) -> Result<Self, String> {
+        let answers = serde_json::from_str(answers.unwrap_or(NO_ANSWERS))
+            .map_err(|error| format!("answers: {error}"))?;
         let (mut backlog, mut live) = (Vec::new(), Vec::new());
         let (mut synced, mut first) = (false, None);
-        for line in text.lines() {
+        for line in journal.lines() {
             let response: Value =
                 serde_json::from_str(line).map_err(|e| e.to_string())?;
             if synced {
@@ -38,25 +65,29 @@ impl Recorded {
             }
         }
         match synced {
-            true => Ok(Self { backlog, live, now: 0.0, played: None }),
+            true => Ok(Self { answers, backlog, live, now: 0.0, played: None }),
             false => Err("no sentinel".into()),
         }
     }
 }
 
 impl Instance for Recorded {
-    fn request(&mut self, topic: &str, _payload: &str) -> Answer {
-        match topic {
-            JOURNAL => {
-                self.played = Some((self.now, 0));
-                let backlog = self.backlog.clone();
-                Answer::Stream(Box::new(backlog.into_iter()))
-            }
-            "job-manager.stats-get" => {
-                Answer::Once(r#"{"inactive_jobs":0}"#.into())
-            }
-            "config.get" => Answer::Once("{}".into()),
-            _ => {
+    fn attributes(&self) -> BTreeMap<String, String> {
+        self.answers.attributes.clone()
+    }
+
+    fn request(&mut self, topic: &str, payload: &str) -> Answer {
+        if topic == JOURNAL {
+            self.played = Some((self.now, 0));
+            return Answer::Stream(Box::new(self.backlog.clone().into_iter()));
+        }
+        if let Some(stream) = self.answers.streams.get(topic) {
+            let said: Vec<_> = stream.iter().map(Value::to_string).collect();
+            return Answer::Stream(Box::new(said.into_iter()));
+        }
+        match self.answers.answers.get(&format!("{topic} {payload}")) {
+            Some(answer) => Answer::Once(answer.to_string()),
+            None => {
                 let text = format!("No service matching {topic} is registered");
                 Answer::Failed(ENOSYS, text)
             }

@@ -30,6 +30,7 @@ struct Options {
     pace: Pace,
     settings: Settings,
     recording: Option<PathBuf>,
+    answers: Option<PathBuf>,
     command: Vec<String>,
 }
 
@@ -54,6 +55,7 @@ impl Options {
             pace: Pace::default(),
             settings: Settings::default(),
             recording: None,
+            answers: None,
             command: Vec::new(),
         };
         let mut conf = Vec::new();
@@ -79,6 +81,7 @@ impl Options {
                 "--rate" => settings.rate = number(arg, value)?,
                 "--jobs" => settings.jobs = number(arg, value)?,
                 "--recording" => options.recording = Some(value.into()),
+                "--answers" => options.answers = Some(value.into()),
                 "--fast" => options.pace.fast = true,
                 "--latency" => {
                     let seconds = number(arg, value)?;
@@ -125,8 +128,20 @@ fn run(options: Options) -> Result<i32, String> {
     let (program, args) =
         options.command.split_first().ok_or("no command to run")?;
     let (driver, tasks) = mpsc::channel();
+    let pace = options.pace;
+    let instance: Box<dyn Instance> = match &options.recording {
+        None => Box::new(Cluster::new(options.settings, driver::clock())),
+        Some(path) => {
+            let answers = options.answers.as_deref().map(text).transpose()?;
+            Recorded::new(&text(path)?, answers.as_deref(), !pace.fast)
+                .map(Box::new)
+                .map_err(|error| format!("{}: {error}", path.display()))?
+        }
+    };
+    let mut attributes = attributes(options.size);
+    attributes.extend(instance.attributes());
     let host = Arc::new(Host {
-        attributes: attributes(options.size),
+        attributes,
         folder: control::folder()
             .map_err(|error| format!("control socket: {error}"))?,
         log: Log::default(),
@@ -136,15 +151,6 @@ fn run(options: Options) -> Result<i32, String> {
         driver,
         failed: AtomicBool::new(false),
     });
-    let pace = options.pace;
-    let instance: Box<dyn Instance> = match &options.recording {
-        None => Box::new(Cluster::new(options.settings, driver::clock())),
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| error.to_string())
-            .and_then(|text| Recorded::new(&text, !pace.fast))
-            .map(Box::new)
-            .map_err(|error| format!("{}: {error}", path.display()))?,
-    };
     std::thread::spawn(move || driver::run(instance, &tasks, pace));
     let uri = control::listen(host.clone())
         .map_err(|error| format!("control socket: {error}"))?;
@@ -159,6 +165,11 @@ fn run(options: Options) -> Result<i32, String> {
     };
     let failed = host.failed.load(Ordering::Relaxed);
     Ok(if failed { code.max(1) } else { code })
+}
+
+fn text(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path)
+        .map_err(|error| format!("{}: {error}", path.display()))
 }
 
 fn attributes(size: u32) -> BTreeMap<String, String> {
