@@ -25,6 +25,7 @@ pub mod latest;
 pub mod modules;
 pub mod nodes;
 pub mod overlay;
+pub mod process;
 pub mod queues;
 pub mod resources;
 pub mod round;
@@ -40,11 +41,10 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::Registry;
-use prometheus::core::Collector;
 use serde::Deserialize;
 
 use crate::config::Config;
+use crate::exposition::{Families, Source};
 use crate::flux::{Error, Result, Scope};
 use crate::job::{Table, Time};
 use family::Spec;
@@ -162,9 +162,10 @@ pub const NAMES: [(&str, bool); ALL.len()] = {
     names
 };
 
-/// All families that they expose, apart from `process_*`.
+/// All families that they expose.
 pub const SPECS: &[&[Spec]] = &[
     exporter::SPECS,
+    process::SPECS,
     jobs::metrics::SPECS,
     queues::SPECS,
     job_list::SPECS,
@@ -195,13 +196,23 @@ pub const OLDER: &[&[Spec]] = &[
     sched_stats::SPECS,
 ];
 
+/// How the names of families begin that tell of jobs: of how many and how
+/// large, not of whose.
+pub const PRIVATE: [&str; 4] =
+    ["flux_autoscale_", "flux_exporter_drift_jobs", "flux_job", "flux_queue_"];
+
+/// Whether a family is one of those that tell of jobs.
+pub fn is_private(family: &str) -> bool {
+    PRIVATE.iter().any(|prefix| family.starts_with(prefix))
+}
+
 /// What a collector is given.
 #[derive(Clone)]
 pub struct Context {
     /// Where its requests and timers live; a panic in one closes it.
     pub scope: Scope,
-    /// Where what it exposes is registered.
-    pub registry: Registry,
+    /// The registry, where what it exposes is registered.
+    pub families: Families,
     /// How it is doing.
     pub health: Arc<Health>,
     /// How all of them are doing.
@@ -215,9 +226,9 @@ pub struct Context {
 impl Context {
     /// Registers what the collector exposes. Everything is registered before
     /// the endpoint listens: a scrape would hold this up.
-    pub fn register(&self, metrics: impl Collector + 'static) -> Result<()> {
-        self.registry
-            .register(Box::new(metrics))
+    pub fn register(&self, metrics: impl Source) -> Result<()> {
+        self.families
+            .register(metrics)
             .map_err(|error| Error::invalid(error.to_string()))
     }
 

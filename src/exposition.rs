@@ -7,6 +7,9 @@
 //! `le="1.0"`).
 
 mod created;
+mod families;
+mod family;
+mod lines;
 mod name;
 mod number;
 mod openmetrics;
@@ -14,6 +17,8 @@ mod openmetrics;
 use prometheus::{TextEncoder, proto::MetricFamily};
 
 pub use created::Created;
+pub use families::{Families, Source, collected};
+pub use family::{Family, Spec};
 
 /// A format of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -37,6 +42,14 @@ impl Format {
             Self::OpenMetrics => {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8"
             }
+        }
+    }
+
+    /// How the bound of a bucket is written.
+    fn bound(self, bound: f64) -> String {
+        match self {
+            Self::Text => bound.to_string(),
+            Self::OpenMetrics => number::canonical(bound),
         }
     }
 

@@ -10,8 +10,10 @@
 
 mod accept;
 mod bind;
+mod coding;
 mod connection;
 mod counts;
+mod deadline;
 mod limits;
 mod negotiation;
 mod page;
@@ -19,6 +21,7 @@ mod rendering;
 mod routes;
 mod site;
 mod socket;
+mod view;
 
 use std::{
     convert::Infallible,
@@ -40,6 +43,7 @@ pub use bind::bind;
 pub use counts::Counts;
 pub use limits::Limits;
 pub use site::{About, Ready, Site};
+pub use view::View;
 
 /// How long [`Server::close`] waits for the thread, which may be in the
 /// middle of a rendering.

@@ -8,11 +8,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::Registry;
-
 use crate::collectors::health::Health;
 use crate::collectors::{self, Context, Jobs};
 use crate::config::Config;
+use crate::exposition::Families;
 use crate::flux::{self, Error, Handle, Level, OnPanic, Result, Scope};
 use crate::http::{About, Limits, Server, Site};
 use crate::job::Table;
@@ -39,8 +38,8 @@ impl flux::run::Module for Module {
     fn load(handle: Handle, args: &[String]) -> Result<Self> {
         let config = Rc::new(read_config(handle, args)?);
         let jobs = Jobs::new(Table::new(config.buckets.as_slice().into()));
-        let registry = Registry::new();
-        let site = Arc::new(site(handle, &registry, &jobs, &config)?);
+        let families = Families::default();
+        let site = Arc::new(site(handle, &families, &jobs, &config)?);
         let server = flux::thread::with_signals_blocked(|| {
             Server::start(site.clone(), Limits::default(), THREAD)
         })
@@ -50,7 +49,7 @@ impl flux::run::Module for Module {
         let listeners = Listeners::new(scope.clone(), server);
         // From here on an early return must end what was begun.
         let mut module = Self { scopes: vec![scope], listeners };
-        match module.start(handle, args, config, jobs, registry, site) {
+        match module.start(handle, args, config, jobs, families, site) {
             Ok(()) => Ok(module),
             Err(error) => {
                 flux::run::Module::unload(module, handle);
@@ -88,7 +87,7 @@ impl Module {
         args: &[String],
         config: Rc<Config>,
         jobs: Jobs,
-        registry: Registry,
+        families: Families,
         site: Arc<Site>,
     ) -> Result<()> {
         let rank = handle.rank()?;
@@ -109,7 +108,7 @@ impl Module {
             scope.when_panicked(move || told.panicked());
             let context = Context {
                 scope,
-                registry: registry.clone(),
+                families: families.clone(),
                 health: health.clone(),
                 all: all.clone(),
                 jobs: jobs.clone(),
@@ -139,7 +138,7 @@ fn read_config(handle: Handle, args: &[String]) -> Result<Config> {
 
 fn site(
     handle: Handle,
-    registry: &Registry,
+    families: &Families,
     jobs: &Jobs,
     config: &Config,
 ) -> Result<Site> {
@@ -167,8 +166,9 @@ fn site(
             .filter_map(|(what, value)| Some((what.into(), value?)))
             .collect(),
     };
-    let site = Site::new(registry.clone(), Arc::new(ready), about)
-        .map_err(|error| Error::invalid(error.to_string()))?;
+    let site = Site::new(families.clone(), Arc::new(ready), about)
+        .map_err(|error| Error::invalid(error.to_string()))?
+        .with_private(collectors::is_private);
     for spec in collectors::OLDER.iter().copied().flatten() {
         site.created().set(spec.name, None);
     }

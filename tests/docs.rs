@@ -11,11 +11,11 @@ use flux_prometheus::collectors::family::Spec;
 use flux_prometheus::collectors::jobs::metrics::{Metrics, SPECS};
 use flux_prometheus::collectors::{self, Jobs};
 use flux_prometheus::config::SETTINGS;
+use flux_prometheus::exposition::collected;
 use flux_prometheus::http::Counts;
 use flux_prometheus::job::Table;
 use instance::{Instance, scrape, skip, wait_for};
 use prometheus::Registry;
-use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{MetricFamily, MetricType};
 
 const README: &str = include_str!("../README.md");
@@ -90,7 +90,7 @@ fn families_of_jobs_are_as_specified() {
 
     let registry = Registry::new();
     let metrics = Metrics::new(&Jobs::new(table));
-    registry.register(Box::new(metrics)).unwrap();
+    registry.register(Box::new(collected(metrics))).unwrap();
     let gathered = registry.gather().iter().map(of_family).collect();
     compare(gathered, SPECS.iter().map(of_spec).collect());
 }
@@ -100,8 +100,6 @@ fn families_of_jobs_are_as_specified() {
 fn of_crates() -> Vec<MetricFamily> {
     let registry = Registry::new();
     Counts::register(&registry).expect("an empty registry");
-    let process = Box::new(ProcessCollector::for_self());
-    registry.register(process).expect("nothing has these names");
     registry.gather()
 }
 

@@ -220,7 +220,7 @@ fn metrics_in_the_format_asked_for() {
         let (head, body) = answer(&mut stream);
         assert!(head.starts_with("HTTP/1.1 200 "), "{accept}: {head}");
         assert_eq!(header(&head, "content-type"), kind, "{accept}");
-        assert_eq!(header(&head, "vary"), "Accept");
+        assert_eq!(header(&head, "vary"), "Accept, Accept-Encoding");
         let body = String::from_utf8(body).unwrap();
         let sample = format!("\nflux_test_total {}\n", counter.get());
         assert!(body.contains(&sample), "{accept}: {body}");

@@ -12,15 +12,15 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use flux_prometheus::collectors;
-use flux_prometheus::exposition::{Created, Format};
+use flux_prometheus::exposition::{
+    Created, Families, Family, Format, Source, Spec,
+};
 use flux_prometheus::http::Counts;
 use flux_prometheus::job::histogram::{DEFAULT_BOUNDS, Histogram};
 use instance::scrape::{self, Scrape};
 use instance::{Instance, skip};
-use prometheus::core::{Collector, Desc};
-use prometheus::process_collector::ProcessCollector;
-use prometheus::proto::{MetricFamily, MetricType};
-use prometheus::{Gauge, Opts, Registry};
+use prometheus::proto::MetricType;
+use prometheus::{Gauge, Opts};
 
 /// The same families in both formats.
 struct Page {
@@ -30,12 +30,15 @@ struct Page {
 }
 
 impl Page {
-    fn new(name: &'static str, registry: &Registry) -> Self {
-        let families = registry.gather();
+    fn new(name: &'static str, families: &Families) -> Self {
         let created = Created::at(1_763_840_636.123);
         let encode = |format: Format| {
-            let mut text = String::new();
-            format.encode(&families, &created, &mut text).unwrap();
+            let [mut text, mut slowly] = [String::new(), String::new()];
+            families.write(format, |_| true, &created, &mut text).unwrap();
+            // by way of the registry it is the same
+            let gathered = families.registry().gather();
+            format.encode(&gathered, &created, &mut slowly).unwrap();
+            assert_eq!(text, slowly, "{name}");
             text
         };
         Self {
@@ -56,12 +59,12 @@ impl Page {
 /// Every family there can be, whatever a recording has of it.
 struct Catalogue;
 
-impl Collector for Catalogue {
-    fn desc(&self) -> Vec<&Desc> {
-        Vec::new()
+impl Source for Catalogue {
+    fn specs(&self) -> Vec<Spec> {
+        collectors::SPECS.concat()
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
+    fn show(&self) -> Vec<Family> {
         let mut histogram = Histogram::new(DEFAULT_BOUNDS.into());
         histogram.observe(0.1);
         histogram.observe(1e9);
@@ -72,7 +75,12 @@ impl Collector for Catalogue {
                 let labels = vec![label; spec.labels.len()];
                 match spec.kind {
                     MetricType::HISTOGRAM => {
-                        family.add_histogram(&labels, &histogram);
+                        family.add_histogram(
+                            &labels,
+                            histogram.bounds(),
+                            histogram.counts(),
+                            histogram.sum(),
+                        );
                     }
                     _ => drop(family.add(&labels, 1.0)),
                 }
@@ -80,7 +88,7 @@ impl Collector for Catalogue {
                     break;
                 }
             }
-            families.push(family.done());
+            families.push(family);
         }
         families
     }
@@ -91,12 +99,10 @@ fn pages() -> Vec<Page> {
     let mut pages = Vec::from(
         recorded.map(|name| Page::new(name, &recording::replay(name))),
     );
-    let registry = Registry::new();
-    registry.register(Box::new(Catalogue)).unwrap();
-    let process = ProcessCollector::for_self();
-    registry.register(Box::new(process)).unwrap();
-    Counts::register(&registry).unwrap();
-    pages.push(Page::new("catalogue", &registry));
+    let families = Families::default();
+    families.register(Catalogue).unwrap();
+    Counts::register(families.registry()).unwrap();
+    pages.push(Page::new("catalogue", &families));
     // what no metric of ours is like
     let odd = Opts::new("odd", "A \\ and a \"quote\"\nand a line.")
         .const_label("l", "a\\nb\\")
@@ -107,14 +113,15 @@ fn pages() -> Vec<Page> {
     {
         odd.with_label_values(&[label]).set(value);
     }
-    let registry = Registry::new();
+    let families = Families::default();
+    let registry = families.registry();
     registry.register(Box::new(odd)).unwrap();
     for name in ["odd_total", "other_info", "other"] {
         let gauge = Gauge::new(name, "Only named so.").unwrap();
         gauge.set(1.0);
         registry.register(Box::new(gauge)).unwrap();
     }
-    pages.push(Page::new("odd", &registry));
+    pages.push(Page::new("odd", &families));
     pages
 }
 

@@ -6,12 +6,10 @@
 
 use std::sync::Arc;
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-
 use super::family::{Family, Spec};
 use super::health::Health;
 use super::{Context, Jobs, now};
+use crate::exposition::Source;
 use crate::flux::Result;
 use crate::job::demand::Demand;
 use crate::job::resources::Sizes;
@@ -116,9 +114,7 @@ pub const SPECS: &[Spec] = &{
 
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
-    let descs = SPECS.iter().map(Spec::desc).collect();
     context.register(Metrics {
-        descs,
         jobs: context.jobs.clone(),
         health: context.health.clone(),
     })?;
@@ -141,17 +137,16 @@ fn known(table: &Table) -> bool {
 }
 
 struct Metrics {
-    descs: Vec<Desc>,
     jobs: Jobs,
     health: Arc<Health>,
 }
 
-impl Collector for Metrics {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
+impl Source for Metrics {
+    fn specs(&self) -> Vec<Spec> {
+        SPECS.into()
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
+    fn show(&self) -> Vec<Family> {
         let table = self.jobs.lock();
         match self.health.up() && known(&table) {
             true => families(&table, now()),
@@ -160,7 +155,7 @@ impl Collector for Metrics {
     }
 }
 
-fn families(table: &Table, now: Time) -> Vec<MetricFamily> {
+fn families(table: &Table, now: Time) -> Vec<Family> {
     let totals = table.totals();
     let mut queues = QUEUES.map(Spec::family);
     let nothing = Demand::default();
@@ -191,8 +186,7 @@ fn families(table: &Table, now: Time) -> Vec<MetricFamily> {
     let mut free = FREE_NODES.family();
     let nodes = totals.nodes.all().nodes;
     free.add(&[], nodes[NodeState::Free as usize] as f64);
-    let families = instance.into_iter().chain([free]).chain(queues);
-    families.map(Family::done).collect()
+    instance.into_iter().chain([free]).chain(queues).collect()
 }
 
 /// Of the instance, or of a queue.

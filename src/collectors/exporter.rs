@@ -5,13 +5,11 @@
 
 use std::sync::Arc;
 
-use prometheus::core::{Collector, Desc};
-use prometheus::process_collector::ProcessCollector;
-use prometheus::proto::MetricFamily;
-
-use super::family::Spec;
+use super::family::{Family, Spec};
 use super::health::Health;
+use super::process::Process;
 use super::{Context, Jobs};
+use crate::exposition::Source;
 use crate::flux::Result;
 use crate::job::ProblemKind;
 
@@ -67,7 +65,7 @@ const RESYNCS: Spec = Spec::counter(
     "Times that the job journal ended and was taken up again.",
 );
 
-/// What is exposed here; `process_*` are the `prometheus` crate's own.
+/// What is exposed here, with [`process`](super::process).
 pub const SPECS: &[Spec] = &[
     BUILD_INFO,
     UP,
@@ -84,30 +82,28 @@ pub const SPECS: &[Spec] = &[
 pub fn start(context: &Context) -> Result<()> {
     let handle = context.scope.handle();
     let metrics = Metrics {
-        descs: SPECS.iter().map(Spec::desc).collect(),
         flux_core: handle.attr(c"version").unwrap_or_default(),
         jobs: context.jobs.clone(),
         all: context.all.clone(),
     };
     context.register(metrics)?;
-    context.register(ProcessCollector::for_self())?;
+    context.register(Process::new())?;
     let health = context.health.clone();
     context.scope.every(INTERVAL, move || health.report(handle, Ok(())))
 }
 
 struct Metrics {
-    descs: Vec<Desc>,
     flux_core: String,
     jobs: Jobs,
     all: Arc<[Arc<Health>]>,
 }
 
-impl Collector for Metrics {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
+impl Source for Metrics {
+    fn specs(&self) -> Vec<Spec> {
+        SPECS.into()
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
+    fn show(&self) -> Vec<Family> {
         let mut info = BUILD_INFO.family();
         info.add(&[env!("CARGO_PKG_VERSION"), &self.flux_core], 1.0);
         let (mut up, mut errors) = (UP.family(), ERRORS.family());
@@ -122,12 +118,12 @@ impl Collector for Metrics {
         }
         let mut families = vec![info, up, errors, last_success, dropped];
         families.extend(self.journal());
-        families.into_iter().map(super::family::Family::done).collect()
+        families
     }
 }
 
 impl Metrics {
-    fn journal(&self) -> [super::family::Family; 4] {
+    fn journal(&self) -> [Family; 4] {
         let (mut events, mut lag) = (EVENTS.family(), LAG.family());
         let (mut resyncs, mut malformed) =
             (RESYNCS.family(), MALFORMED.family());

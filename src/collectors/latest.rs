@@ -2,12 +2,10 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-
 use super::Context;
 use super::family::{Family, Spec};
 use super::health::Health;
+use crate::exposition::Source;
 use crate::flux::Result;
 
 /// Where a poll puts its latest answer, and a scrape finds it.
@@ -19,12 +17,12 @@ impl<T: Send + 'static> Latest<T> {
     /// not shown.
     pub fn register(
         context: &Context,
-        specs: &[Spec],
+        specs: &'static [Spec],
         show: fn(&T) -> Vec<Family>,
     ) -> Result<Self> {
         let latest = Arc::new(Mutex::new(None));
         context.register(Metrics {
-            descs: specs.iter().map(Spec::desc).collect(),
+            specs,
             latest: latest.clone(),
             health: context.health.clone(),
             show,
@@ -40,23 +38,22 @@ impl<T: Send + 'static> Latest<T> {
 }
 
 struct Metrics<T> {
-    descs: Vec<Desc>,
+    specs: &'static [Spec],
     latest: Arc<Mutex<Option<T>>>,
     health: Arc<Health>,
     show: fn(&T) -> Vec<Family>,
 }
 
-impl<T: Send> Collector for Metrics<T> {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
+impl<T: Send + 'static> Source for Metrics<T> {
+    fn specs(&self) -> Vec<Spec> {
+        self.specs.into()
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
+    fn show(&self) -> Vec<Family> {
         if !self.health.up() {
             return Vec::new();
         }
         let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        let families = latest.as_ref().map(self.show).unwrap_or_default();
-        families.into_iter().map(Family::done).collect()
+        latest.as_ref().map(self.show).unwrap_or_default()
     }
 }

@@ -7,7 +7,7 @@
 
 use std::collections::HashSet;
 
-use prometheus::proto::{MetricFamily, MetricType};
+use prometheus::proto::MetricType;
 
 /// The units that a name may end with: base units, as the specification
 /// wants them.
@@ -41,6 +41,20 @@ impl Kind {
         }
     }
 
+    /// What is cut off the full name for that of the family.
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Counter => "_total",
+            Self::Info => "_info",
+            _ => "",
+        }
+    }
+
+    /// Whether its series say when they began.
+    pub(super) const fn is_created(self) -> bool {
+        matches!(self, Self::Counter | Self::Histogram | Self::Summary)
+    }
+
     /// What follows the family's name in those of its samples, and in those
     /// that no other family may have for this one's sake.
     const fn suffixes(self) -> &'static [&'static str] {
@@ -54,6 +68,53 @@ impl Kind {
     }
 }
 
+/// What a family's name and type in OpenMetrics follow from, and nothing
+/// else, so that they need not be found out anew at each scrape.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Head<'a> {
+    /// The full name.
+    pub(super) name: &'a str,
+    pub(super) kind: MetricType,
+    /// Whether it is a gauge that is there for its labels.
+    pub(super) info: bool,
+}
+
+impl<'a> Head<'a> {
+    /// `ones` tells whether all values are 1.
+    pub(super) fn new(
+        name: &'a str,
+        kind: MetricType,
+        ones: impl FnOnce() -> bool,
+    ) -> Self {
+        let gauge = kind == MetricType::GAUGE;
+        Self { name, kind, info: gauge && name.ends_with("_info") && ones() }
+    }
+}
+
+/// The types of the families that were asked for last.
+#[derive(Default)]
+pub(super) struct Kinds {
+    of: Vec<(String, MetricType, bool)>,
+    kinds: Vec<Kind>,
+}
+
+impl Kinds {
+    /// The types of all families, in their order.
+    pub(super) fn get(&mut self, heads: &[Head]) -> &[Kind] {
+        let known = self.of.iter().map(|(name, kind, info)| Head {
+            name,
+            kind: *kind,
+            info: *info,
+        });
+        if !known.eq(heads.iter().copied()) {
+            let own = |head: &Head| (head.name.into(), head.kind, head.info);
+            self.of = heads.iter().map(own).collect();
+            self.kinds = all(heads).iter().map(|name| name.kind).collect();
+        }
+        &self.kinds
+    }
+}
+
 /// A family's name and type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Name<'a> {
@@ -63,6 +124,12 @@ pub(super) struct Name<'a> {
 }
 
 impl<'a> Name<'a> {
+    /// That of the family with a full name, given its type.
+    pub(super) fn new(full: &'a str, kind: Kind) -> Self {
+        let name = full.strip_suffix(kind.suffix()).unwrap_or(full);
+        Self { name, kind }
+    }
+
     /// The unit that the name ends with, if it does and the type may have
     /// one.
     pub(super) fn unit(&self) -> Option<&'a str> {
@@ -71,51 +138,49 @@ impl<'a> Name<'a> {
     }
 
     /// The name that it would have if no other were in the way.
-    fn wanted(family: &'a MetricFamily) -> Self {
-        let full = family.name();
-        let (kind, suffix) = match family.get_field_type() {
-            MetricType::COUNTER => (Kind::Counter, "_total"),
-            MetricType::GAUGE if is_info(family) => (Kind::Info, "_info"),
-            MetricType::GAUGE => (Kind::Gauge, ""),
-            MetricType::HISTOGRAM => (Kind::Histogram, ""),
-            MetricType::SUMMARY => (Kind::Summary, ""),
-            MetricType::UNTYPED => (Kind::Untyped, ""),
+    fn wanted(head: &Head<'a>) -> Self {
+        let kind = match head.kind {
+            MetricType::COUNTER => Kind::Counter,
+            MetricType::GAUGE if head.info => Kind::Info,
+            MetricType::GAUGE => Kind::Gauge,
+            MetricType::HISTOGRAM => Kind::Histogram,
+            MetricType::SUMMARY => Kind::Summary,
+            MetricType::UNTYPED => Kind::Untyped,
         };
-        match full.strip_suffix(suffix) {
+        match head.name.strip_suffix(kind.suffix()) {
             Some(name) if !name.is_empty() => Self { name, kind },
-            _ => Self::modest(family),
+            _ => Self::modest(head),
         }
     }
 
     /// The name it has in any case.
-    fn modest(family: &'a MetricFamily) -> Self {
-        let kind = match family.get_field_type() {
+    fn modest(head: &Head<'a>) -> Self {
+        let kind = match head.kind {
             MetricType::GAUGE => Kind::Gauge,
             // a counter by another name cannot be one here
             _ => Kind::Unknown,
         };
-        Self { name: family.name(), kind }
+        Self { name: head.name, kind }
     }
 }
 
-/// The names of all of `families`, in their order.
-pub(super) fn all(families: &[MetricFamily]) -> Vec<Name<'_>> {
-    let mut names: Vec<_> = families.iter().map(Name::wanted).collect();
+/// The names of all families, in their order.
+pub(super) fn all<'a>(heads: &[Head<'a>]) -> Vec<Name<'a>> {
+    let mut names: Vec<_> = heads.iter().map(Name::wanted).collect();
     let mut taken = HashSet::new();
-    let is_whole =
-        |name: &Name, family: &MetricFamily| name.name == family.name();
+    let is_whole = |name: &Name, head: &Head| name.name == head.name;
     // first those that have no choice
-    for (name, family) in names.iter().zip(families) {
-        if is_whole(name, family) {
+    for (name, head) in names.iter().zip(heads) {
+        if is_whole(name, head) {
             taken.extend(samples(name));
         }
     }
-    for (name, family) in names.iter_mut().zip(families) {
-        if is_whole(name, family) {
+    for (name, head) in names.iter_mut().zip(heads) {
+        if is_whole(name, head) {
             continue;
         }
         if samples(name).any(|sample| taken.contains(&sample)) {
-            *name = Name::modest(family);
+            *name = Name::modest(head);
         }
         taken.extend(samples(name));
     }
@@ -127,29 +192,19 @@ fn samples(name: &Name) -> impl Iterator<Item = String> {
     suffixes.map(|suffix| format!("{}{suffix}", name.name))
 }
 
-/// Whether a gauge is there for its labels.
-fn is_info(family: &MetricFamily) -> bool {
-    let metrics = family.get_metric();
-    family.name().ends_with("_info")
-        && metrics.iter().all(|m| m.get_gauge().get_value() == 1.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn family(name: &str, kind: MetricType) -> MetricFamily {
-        let mut family = MetricFamily::default();
-        family.set_name(name.into());
-        family.set_field_type(kind);
-        family
-    }
-
     fn named(families: &[(&str, MetricType)]) -> Vec<(String, Kind)> {
-        let families: Vec<_> =
-            families.iter().map(|(name, kind)| family(name, *kind)).collect();
-        let names = all(&families);
-        names.iter().map(|n| (n.name.to_owned(), n.kind)).collect()
+        let heads = families.iter();
+        let heads: Vec<_> =
+            heads.map(|(name, kind)| Head::new(name, *kind, || true)).collect();
+        let mut kinds = Kinds::default();
+        let kinds = kinds.get(&heads);
+        let names = heads.iter().zip(kinds).map(|(h, k)| Name::new(h.name, *k));
+        assert_eq!(names.clone().collect::<Vec<_>>(), all(&heads));
+        names.map(|n| (n.name.to_owned(), n.kind)).collect()
     }
 
     #[test]
@@ -198,6 +253,21 @@ mod tests {
             ("d_info", Kind::Gauge),
         ];
         assert_eq!(names, expected.map(|(n, k)| (n.to_owned(), k)));
+    }
+
+    #[test]
+    fn what_is_known_is_not_what_was_known() {
+        let mut kinds = Kinds::default();
+        for (name, kind, ones, expected) in [
+            ("a_info", MetricType::GAUGE, true, Kind::Info),
+            ("a_info", MetricType::GAUGE, false, Kind::Gauge),
+            ("a_info", MetricType::COUNTER, false, Kind::Unknown),
+            ("a_total", MetricType::COUNTER, false, Kind::Counter),
+        ] {
+            let head = Head::new(name, kind, || ones);
+            assert_eq!(kinds.get(&[head]), [expected], "{name}");
+        }
+        assert_eq!(kinds.get(&[]), []);
     }
 
     #[test]

@@ -2,21 +2,34 @@
 
 use std::fmt::Write;
 
+use super::Format;
+
+/// Below this an integer is written by a shorter way, and as ever.
+const SHORT: f64 = 1e15;
+
 /// Appends a value, exactly, as short as that can be; an integer without a
 /// point.
-pub(super) fn push(text: &mut String, value: f64) {
+pub(super) fn push(text: &mut String, format: Format, value: f64) {
     let size = value.abs();
+    // most are counts; -0 is none
+    if size < SHORT && value.fract() == 0.0 && value.to_bits() != NEGATIVE_ZERO
+    {
+        text.push_str(itoa::Buffer::new().format(value as i64));
+        return;
+    }
     // writing to a String does not fail
-    let _ = if value.is_nan() {
-        write!(text, "NaN")
-    } else if value.is_infinite() {
-        write!(text, "{}Inf", if value > 0.0 { '+' } else { '-' })
-    } else if size != 0.0 && !(1e-7..1e17).contains(&size) {
-        write!(text, "{value:e}")
-    } else {
-        write!(text, "{value}")
+    let _ = match format {
+        Format::OpenMetrics if value.is_infinite() => {
+            write!(text, "{}Inf", if value > 0.0 { '+' } else { '-' })
+        }
+        Format::OpenMetrics if size != 0.0 && !(1e-7..1e17).contains(&size) => {
+            write!(text, "{value:e}")
+        }
+        _ => write!(text, "{value}"),
     };
 }
+
+const NEGATIVE_ZERO: u64 = (-0.0_f64).to_bits();
 
 /// A bound of a bucket, or a quantile. As the value of a label it identifies
 /// a series, so everybody must spell it alike: as Go's `%g` does, with a
@@ -24,7 +37,7 @@ pub(super) fn push(text: &mut String, value: f64) {
 pub(super) fn canonical(value: f64) -> String {
     let mut text = String::new();
     if value == 0.0 || !value.is_finite() {
-        push(&mut text, value.abs().copysign(value));
+        push(&mut text, Format::OpenMetrics, value);
         if value == 0.0 {
             text.push_str(".0");
         }
@@ -64,8 +77,35 @@ mod tests {
             (f64::NEG_INFINITY, "-Inf"),
         ] {
             let mut text = String::new();
-            push(&mut text, value);
+            push(&mut text, Format::OpenMetrics, value);
             assert_eq!(text, expected);
+        }
+    }
+
+    #[test]
+    fn the_text_format_is_the_crates() {
+        for value in [
+            0.0,
+            -0.0,
+            3.0,
+            -3.0,
+            0.1,
+            -2.5,
+            1e14,
+            1e15,
+            1e16,
+            1e300,
+            1e-300,
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            999_999_999_999_999.0,
+            123_456.789,
+            1_763_840_636.123,
+        ] {
+            let mut text = String::new();
+            push(&mut text, Format::Text, value);
+            assert_eq!(text, value.to_string());
         }
     }
 

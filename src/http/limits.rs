@@ -36,6 +36,9 @@ pub struct Limits {
     /// Requests on one connection before it is closed, so that one that goes
     /// on for ever gets no better service than the rest.
     pub requests: u32,
+    /// How old the metrics in an answer may be, so that many scrapes at once
+    /// cost little more than one.
+    pub shared: Duration,
     /// Bytes of answers that are on their way to slow readers, above which
     /// no further answer is made. Ordinarily one answer is.
     pub rendered_bytes: usize,
@@ -56,6 +59,7 @@ impl Default for Limits {
             header_bytes: 16 * 1024,
             headers: 64,
             requests: 10_000,
+            shared: Duration::from_millis(5),
             rendered_bytes: 64 << 20,
             accept_pause: Duration::from_millis(100),
         }

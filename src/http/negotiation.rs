@@ -1,11 +1,15 @@
-//! Which format a client wants.
+//! Which format and which compression a client wants.
 //!
 //! What is not understood is passed over, and the text format is the answer
 //! to everything that does not ask for another: a scrape that gets what it
 //! may not have wanted is better than none.
 
-use hyper::{HeaderMap, header::ACCEPT};
+use hyper::{
+    HeaderMap,
+    header::{ACCEPT, ACCEPT_ENCODING, HeaderName},
+};
 
+use super::coding::Coding;
 use crate::exposition::Format;
 
 /// The versions of OpenMetrics that may be asked for. The first is served;
@@ -20,21 +24,18 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
     let mut openmetrics = None;
     // by what is named ever more exactly, the last of which counts
     let mut text = [None; 3];
-    for line in headers.get_all(ACCEPT) {
-        for range in split(line.to_str().unwrap_or(""), ',') {
-            let range = Range::parse(range);
-            let wish = match &*range.kind {
-                "application/openmetrics-text" if range.is_version_ours() => {
-                    &mut openmetrics
-                }
-                "*/*" => &mut text[0],
-                "text/*" => &mut text[1],
-                "text/plain" => &mut text[2],
-                _ => continue,
-            };
-            // of several, the dearest
-            *wish = Some(range.q.max(wish.unwrap_or(0.0)));
-        }
+    for range in ranges(headers, ACCEPT) {
+        let wish = match &*range.kind {
+            "application/openmetrics-text" if range.is_version_ours() => {
+                &mut openmetrics
+            }
+            "*/*" => &mut text[0],
+            "text/*" => &mut text[1],
+            "text/plain" => &mut text[2],
+            _ => continue,
+        };
+        // of several, the dearest
+        *wish = Some(range.q.max(wish.unwrap_or(0.0)));
     }
     let openmetrics = openmetrics.unwrap_or(0.0);
     let text = text.into_iter().flatten().next_back().unwrap_or(0.0);
@@ -42,6 +43,46 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
         true => Format::OpenMetrics,
         false => Format::Text,
     }
+}
+
+/// The compression that suits the `Accept-Encoding` headers best.
+///
+/// zstd is for those who name it, not for `*`. Who refuses everything gets
+/// the bytes as they are.
+pub(super) fn coding(headers: &HeaderMap) -> Coding {
+    let [mut zstd, mut gzip, mut identity, mut any] = [None; 4];
+    for range in ranges(headers, ACCEPT_ENCODING) {
+        let wish = match &*range.kind {
+            "zstd" => &mut zstd,
+            "gzip" | "x-gzip" => &mut gzip,
+            "identity" => &mut identity,
+            "*" => &mut any,
+            _ => continue,
+        };
+        *wish = Some(range.q.max(wish.unwrap_or(0.0)));
+    }
+    let any = any.unwrap_or(0.0);
+    let [zstd, gzip, identity] =
+        [zstd.unwrap_or(0.0), gzip.unwrap_or(any), identity.unwrap_or(any)];
+    // of equals the one that takes less time, and the fewest bytes
+    let mut best = (Coding::Identity, identity);
+    for (coding, q) in [(Coding::Gzip, gzip), (Coding::Zstd, zstd)] {
+        if q > 0.0 && q >= best.1 {
+            best = (coding, q);
+        }
+    }
+    best.0
+}
+
+/// All alternatives of the headers of that name.
+fn ranges(
+    headers: &HeaderMap,
+    name: HeaderName,
+) -> impl Iterator<Item = Range<'_>> {
+    let lines = headers.get_all(name).into_iter();
+    lines.flat_map(|line| {
+        split(line.to_str().unwrap_or(""), ',').map(Range::parse)
+    })
 }
 
 /// One of the alternatives.
@@ -140,6 +181,51 @@ mod tests {
             b"application/openmetrics-text;q=0.2",
         ];
         assert_eq!(negotiate(&lines), Format::OpenMetrics);
+    }
+
+    #[test]
+    fn compression_is_for_who_asks() {
+        for (accept, expected) in [
+            ("", Coding::Identity),
+            // Prometheus, curl --compressed, Chromium
+            ("gzip", Coding::Gzip),
+            ("deflate, gzip, br, zstd", Coding::Zstd),
+            ("gzip, deflate, br", Coding::Gzip),
+            ("GZIP", Coding::Gzip),
+            ("x-gzip", Coding::Gzip),
+            ("zstd;q=0.5, gzip;q=0.6", Coding::Gzip),
+            ("zstd;q=0.6, gzip;q=0.5", Coding::Zstd),
+            ("zstd;q=0.5, gzip;q=0.5", Coding::Zstd),
+            ("gzip;q=0.001", Coding::Gzip),
+            ("gzip;q=0", Coding::Identity),
+            ("gzip;q=0, *", Coding::Identity),
+            ("zstd;q=0, *", Coding::Gzip),
+            ("*", Coding::Gzip),
+            ("*;q=0", Coding::Identity),
+            ("*;q=0, gzip;q=0.1", Coding::Gzip),
+            ("identity", Coding::Identity),
+            ("identity;q=1, gzip;q=0.5", Coding::Identity),
+            ("identity;q=0.5, gzip;q=1", Coding::Gzip),
+            ("identity;q=0.5, *;q=0.1", Coding::Identity),
+            ("identity;q=0", Coding::Identity),
+            ("identity;q=0, gzip;q=0", Coding::Identity),
+            ("identity;q=0, zstd", Coding::Zstd),
+            ("gzip;q=x", Coding::Identity),
+            ("br, deflate, compress", Coding::Identity),
+            ("gzipped", Coding::Identity),
+            (",;,=,zstd,;q", Coding::Zstd),
+        ] {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::from_str(accept).unwrap();
+            headers.append(ACCEPT_ENCODING, value);
+            assert_eq!(coding(&headers), expected, "{accept}");
+        }
+        assert_eq!(coding(&HeaderMap::new()), Coding::Identity);
+        let mut headers = HeaderMap::new();
+        for line in ["gzip;q=0.5", "zstd"] {
+            headers.append(ACCEPT_ENCODING, HeaderValue::from_static(line));
+        }
+        assert_eq!(coding(&headers), Coding::Zstd, "in lines of their own");
     }
 
     #[test]

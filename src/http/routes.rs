@@ -5,14 +5,16 @@ use hyper::{
     Method, Request, Response, StatusCode,
     body::{Body, Bytes},
     header::{
-        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH,
+        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
         CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
         RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
-use super::{Limits, Site, negotiation, page, rendering::Failure};
-use crate::exposition::Format;
+use super::{
+    Limits, Site, View, coding::Coding, deadline::Deadline, negotiation, page,
+    rendering::Failure,
+};
 
 /// The values of the label `path`; no others, whatever clients ask for.
 pub(super) const PATHS: [&str; 4] = ["/metrics", "/healthz", "/readyz", "/"];
@@ -64,9 +66,8 @@ async fn route<B>(
     }
     match path {
         "/metrics" => {
-            let format = negotiation::format(request.headers());
-            let answer = metrics(site, limits, format).await;
-            with(answer, VARY, "Accept")
+            let answer = metrics(site, limits, request).await;
+            with(answer, VARY, "Accept, Accept-Encoding")
         }
         "/healthz" => plain(StatusCode::OK, "ok\n"),
         "/readyz" => match site.ready() {
@@ -85,9 +86,28 @@ async fn route<B>(
     }
 }
 
-async fn metrics(site: &Site, limits: &Limits, format: Format) -> Answer {
-    match site.render(format, limits.rendered_bytes).await {
-        Ok(bytes) => body(StatusCode::OK, format.content_type(), bytes),
+async fn metrics<B>(
+    site: &Site,
+    limits: &Limits,
+    request: &Request<B>,
+) -> Answer {
+    let deadline = Deadline::new(request.headers());
+    let format = negotiation::format(request.headers());
+    let coding = negotiation::coding(request.headers());
+    let rendering = site.render(format, View::All, limits).await;
+    let coded = rendering.map(|rendering| rendering.coded(coding));
+    if deadline.is_past() {
+        let text = "the metrics took longer than the scrape may\n";
+        return plain(StatusCode::SERVICE_UNAVAILABLE, text);
+    }
+    match coded {
+        Ok((Coding::Identity, bytes)) => {
+            body(StatusCode::OK, format.content_type(), bytes)
+        }
+        Ok((coding, bytes)) => {
+            let answer = body(StatusCode::OK, format.content_type(), bytes);
+            with(answer, CONTENT_ENCODING, coding.name())
+        }
         Err(Failure::Broken(why)) => {
             plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n"))
         }

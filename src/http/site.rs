@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use prometheus::{Registry, Result};
+use prometheus::Result;
 
 use super::{
-    Counts,
+    Counts, Limits, View,
     rendering::{Failure, Rendering, Renderings},
 };
-use crate::exposition::{Created, Format};
+use crate::exposition::{Created, Families, Format};
 
 /// Answers `/readyz`: an error says why the numbers are not to be trusted
 /// yet. Called on the http thread; must not block.
@@ -29,7 +29,8 @@ pub struct About {
 
 /// All that a server shows, shared with the thread that fills it.
 pub struct Site {
-    registry: Registry,
+    families: Families,
+    is_private: fn(&str) -> bool,
     ready: Arc<Ready>,
     about: About,
     counts: Counts,
@@ -42,18 +43,26 @@ impl Site {
     /// a registry can hold one set. Counters are taken to begin now, see
     /// [`created`](Self::created).
     pub fn new(
-        registry: Registry,
+        families: impl Into<Families>,
         ready: Arc<Ready>,
         about: About,
     ) -> Result<Self> {
+        let families = families.into();
         Ok(Self {
-            counts: Counts::register(&registry)?,
-            registry,
+            counts: Counts::register(families.registry())?,
+            families,
+            is_private: |_| false,
             ready,
             about,
             created: Mutex::new(Created::at(now())),
             renderings: Renderings::default(),
         })
+    }
+
+    /// Says which families are not public.
+    pub fn with_private(mut self, is_private: fn(&str) -> bool) -> Self {
+        self.is_private = is_private;
+        self
     }
 
     /// The server's own metrics.
@@ -76,13 +85,13 @@ impl Site {
         (self.ready)()
     }
 
-    /// All metrics, in a format. `limit` bounds the bytes of the answers that
-    /// are still on their way.
+    /// The metrics, in a format.
     pub(super) async fn render(
         &self,
         format: Format,
-        limit: usize,
-    ) -> std::result::Result<Rendering, Failure> {
+        view: View,
+        limits: &Limits,
+    ) -> std::result::Result<Arc<Rendering>, Failure> {
         let encode = |text: &mut String| {
             // observed also when it panics: that took time as well
             let _timer = self.counts.scrape_seconds.start_timer();
@@ -90,9 +99,11 @@ impl Site {
             // went down, which is harmless. A new time and an old value
             // would count everything twice.
             let created = self.created().clone();
-            format.encode(&self.registry.gather(), &created, text)
+            let wanted =
+                |name: &str| view == View::All || !(self.is_private)(name);
+            self.families.write(format, wanted, &created, text)
         };
-        self.renderings.get(format, limit, encode).await
+        self.renderings.get(format, view, limits, encode).await
     }
 }
 

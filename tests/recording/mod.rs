@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use flux_prometheus::collectors::Jobs;
 use flux_prometheus::collectors::jobs::metrics::Metrics;
+use flux_prometheus::exposition::Families;
 use flux_prometheus::job::histogram::DEFAULT_BOUNDS;
 use flux_prometheus::job::{Table, Time};
-use prometheus::Registry;
 use serde_json::Value;
 
 /// A file of the golden ones.
@@ -21,7 +21,7 @@ pub fn path(file: &str) -> PathBuf {
 }
 
 /// The metrics of jobs, one second after the last event of a recording.
-pub fn replay(name: &str) -> Registry {
+pub fn replay(name: &str) -> Families {
     let journal = std::fs::read_to_string(path(&format!("{name}.jsonl")));
     let jobs = Jobs::new(Table::new(DEFAULT_BOUNDS.into()));
     let mut latest = 0.0_f64;
@@ -40,9 +40,9 @@ pub fn replay(name: &str) -> Registry {
             }
         }
     }
-    let registry = Registry::new();
+    let families = Families::default();
     let now = Time::from_secs(latest + 1.0);
     let metrics = Metrics::with_clock(&jobs, move || now);
-    registry.register(Box::new(metrics)).unwrap();
-    registry
+    families.register(metrics).unwrap();
+    families
 }

@@ -1,10 +1,8 @@
 //! The job families: the totals of the table, as a scrape shows them.
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-
 use super::super::family::{Family, Spec};
 use super::super::{Jobs, now};
+use crate::exposition::Source;
 use crate::job::exception::ExceptionType;
 use crate::job::histogram::Histogram;
 use crate::job::integral::Integral;
@@ -138,7 +136,6 @@ pub const SPECS: &[Spec] = &[
 
 /// What is registered: reads the table when a scrape asks.
 pub struct Metrics {
-    descs: Vec<Desc>,
     jobs: Jobs,
     clock: Box<dyn Fn() -> Time + Send + Sync>,
 }
@@ -154,17 +151,16 @@ impl Metrics {
         jobs: &Jobs,
         clock: impl Fn() -> Time + Send + Sync + 'static,
     ) -> Self {
-        let descs = SPECS.iter().map(Spec::desc).collect();
-        Self { descs, jobs: jobs.clone(), clock: Box::new(clock) }
+        Self { jobs: jobs.clone(), clock: Box::new(clock) }
     }
 }
 
-impl Collector for Metrics {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
+impl Source for Metrics {
+    fn specs(&self) -> Vec<Spec> {
+        SPECS.into()
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
+    fn show(&self) -> Vec<Family> {
         // one lock for all: the numbers of one moment
         let mut table = self.jobs.lock();
         if !table.has_synced() {
@@ -179,7 +175,7 @@ impl Collector for Metrics {
         families.extend(counters(&table));
         families.extend(histograms(&table));
         families.extend(integrals(&mut table, (self.clock)()));
-        families.into_iter().map(Family::done).collect()
+        families
     }
 }
 
@@ -257,7 +253,13 @@ fn histograms(table: &Table) -> [Family; 5] {
     all.map(|(spec, pick)| {
         let mut family = spec.family();
         for queue in table.totals().queues() {
-            family.add_histogram(&[&queue.name], pick(queue));
+            let histogram = pick(queue);
+            family.add_histogram(
+                &[&queue.name],
+                histogram.bounds(),
+                histogram.counts(),
+                histogram.sum(),
+            );
         }
         family
     })

@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
-use prometheus::core::{Collector, Desc};
-use prometheus::proto::MetricFamily;
-
 use super::super::family::{Family, Spec};
 use super::super::{Jobs, now};
+use crate::exposition::Source;
 use crate::resource::journal::EVENTS;
 use crate::resource::{NodeState, Tally};
 
@@ -74,7 +72,6 @@ impl Transitions {
 
 /// What is registered: reads the table when a scrape asks.
 pub struct Metrics {
-    descs: Vec<Desc>,
     jobs: Jobs,
     transitions: Arc<Transitions>,
 }
@@ -82,20 +79,16 @@ pub struct Metrics {
 impl Metrics {
     /// Shows the nodes of this table.
     pub fn new(jobs: &Jobs, transitions: &Arc<Transitions>) -> Self {
-        Self {
-            descs: SPECS.iter().map(Spec::desc).collect(),
-            jobs: jobs.clone(),
-            transitions: transitions.clone(),
-        }
+        Self { jobs: jobs.clone(), transitions: transitions.clone() }
     }
 }
 
-impl Collector for Metrics {
-    fn desc(&self) -> Vec<&Desc> {
-        self.descs.iter().collect()
+impl Source for Metrics {
+    fn specs(&self) -> Vec<Spec> {
+        SPECS.into()
     }
 
-    fn collect(&self) -> Vec<MetricFamily> {
+    fn show(&self) -> Vec<Family> {
         let mut table = self.jobs.lock();
         let totals = table.totals();
         if !totals.nodes.known() || !table.has_synced() {
@@ -127,7 +120,7 @@ impl Collector for Metrics {
             }
             families.push(transitions);
         }
-        families.into_iter().map(Family::done).collect()
+        families
     }
 }
 

@@ -68,7 +68,7 @@ fn metrics_are_text_0_0_4() {
         assert_eq!(answer.status(), StatusCode::OK);
         let kind = header(&answer, CONTENT_TYPE);
         assert_eq!(kind, "text/plain; version=0.0.4");
-        assert_eq!(header(&answer, VARY), "Accept");
+        assert_eq!(header(&answer, VARY), "Accept, Accept-Encoding");
         let length: usize = header(&answer, CONTENT_LENGTH).parse().unwrap();
         assert_eq!(length, text.len());
         assert!(text.ends_with('\n'));
@@ -89,7 +89,7 @@ fn metrics_are_openmetrics_for_who_asks() {
         assert_eq!(answer.status(), StatusCode::OK);
         let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
         assert_eq!(header(&answer, CONTENT_TYPE), kind);
-        assert_eq!(header(&answer, VARY), "Accept");
+        assert_eq!(header(&answer, VARY), "Accept, Accept-Encoding");
         let length: usize = header(&answer, CONTENT_LENGTH).parse().unwrap();
         assert_eq!(length, text.len());
         assert!(text.starts_with("# TYPE flux_"), "{text}");

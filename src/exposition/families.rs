@@ -1,0 +1,226 @@
+//! All families: the registry, and a short way past it for those that are
+//! ours.
+//!
+//! `Registry::gather` makes a tree of strings for each series, which takes
+//! most of the time of a scrape. So who keeps numbers says what it shows as a
+//! [`Source`], from which a page is written directly. The registry has it
+//! too, and shows the same to those who gather; what others register there is
+//! on the page as well.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
+use prometheus::{Registry, Result};
+
+use super::created::PROCESS_START;
+use super::lines::{Bounds, Lines};
+use super::name::{Head, Kind, Kinds, Name};
+use super::{Created, Family, Format, Spec, openmetrics};
+
+/// Keeps numbers, and shows them when asked.
+pub trait Source: Send + Sync + 'static {
+    /// What it may show.
+    fn specs(&self) -> Vec<Spec>;
+
+    /// What it shows at present; numbers that belong together are of one
+    /// moment.
+    fn show(&self) -> Vec<Family>;
+}
+
+/// The registry and the sources in it. A clone is the same one.
+#[derive(Clone, Default)]
+pub struct Families(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    registry: Registry,
+    sources: Mutex<Vec<Arc<dyn Source>>>,
+    /// The thread that is writing a page, for which the registry leaves out
+    /// what the sources themselves have said.
+    writing: Arc<Mutex<Option<ThreadId>>>,
+    kinds: Mutex<Kinds>,
+}
+
+impl From<Registry> for Families {
+    /// With what is registered there already.
+    fn from(registry: Registry) -> Self {
+        Self(Arc::new(Inner { registry, ..Inner::default() }))
+    }
+}
+
+impl Families {
+    /// Adds what a source shows.
+    pub fn register(&self, source: impl Source) -> Result<()> {
+        let source: Arc<dyn Source> = Arc::new(source);
+        let mut collected = Collected::new(source.clone());
+        collected.writing = Some(self.0.writing.clone());
+        self.0.registry.register(Box::new(collected))?;
+        lock(&self.0.sources).push(source);
+        Ok(())
+    }
+
+    /// The registry, which has all of them.
+    pub fn registry(&self) -> &Registry {
+        &self.0.registry
+    }
+
+    /// Appends to `text` all families whose names `wanted` likes. After an
+    /// error it is of no use: half an exposition is none.
+    pub fn write(
+        &self,
+        format: Format,
+        wanted: impl Fn(&str) -> bool,
+        created: &Created,
+        text: &mut String,
+    ) -> std::result::Result<(), String> {
+        // first, for only one thread at a time may gather
+        let mut kinds = lock(&self.0.kinds);
+        let (own, others) = self.gather();
+        let mut all: Vec<_> = own.iter().map(Either::Own).collect();
+        all.extend(others.iter().map(Either::Other));
+        all.sort_by_key(|family| family.head().name);
+        let process = all.iter().find_map(|family| match family {
+            Either::Own(f) if f.spec.name == PROCESS_START => {
+                f.series().next().map(|series| series.value())
+            }
+            _ => None,
+        });
+        let process = process.or_else(|| openmetrics::process_start(&others));
+
+        // Those not wanted count in this: a family is to have one name.
+        let kinds = match format {
+            Format::Text => &[],
+            Format::OpenMetrics => {
+                let heads: Vec<_> = all.iter().map(Either::head).collect();
+                kinds.get(&heads)
+            }
+        };
+        let mut kinds = kinds.iter();
+        let mut bounds = Bounds::default();
+        for family in all {
+            let kind = kinds.next().copied().unwrap_or(Kind::Untyped);
+            let full = family.head().name;
+            if !wanted(full) {
+                continue;
+            }
+            let name = Name::new(full, kind);
+            let created = match format {
+                Format::Text => None,
+                Format::OpenMetrics => created.of(full, process),
+            };
+            match family {
+                Either::Own(family) => Lines {
+                    format,
+                    text: &mut *text,
+                    full,
+                    name,
+                    created,
+                    labels: String::new(),
+                    timestamp: None,
+                }
+                .family(family, &mut bounds),
+                Either::Other(family) => match format {
+                    Format::Text => format.encode(
+                        std::slice::from_ref(family),
+                        &Created::default(),
+                        text,
+                    )?,
+                    Format::OpenMetrics => {
+                        openmetrics::encode_one(family, name, created, text);
+                    }
+                },
+            }
+        }
+        if format == Format::OpenMetrics {
+            text.push_str(openmetrics::END);
+        }
+        Ok(())
+    }
+
+    /// What the sources show, and what else is registered.
+    fn gather(&self) -> (Vec<Family>, Vec<MetricFamily>) {
+        let writing = Writing::begin(&self.0.writing);
+        let others = self.0.registry.gather();
+        drop(writing);
+        let sources = lock(&self.0.sources);
+        let families = sources.iter().flat_map(|source| source.show());
+        (families.filter(|family| !family.is_empty()).collect(), others)
+    }
+}
+
+/// A family on a page.
+enum Either<'a> {
+    Own(&'a Family),
+    Other(&'a MetricFamily),
+}
+
+impl<'a> Either<'a> {
+    fn head(&self) -> Head<'a> {
+        match self {
+            Self::Own(family) => {
+                Head::new(family.spec.name, family.spec.kind, || {
+                    family.series().all(|series| series.value() == 1.0)
+                })
+            }
+            Self::Other(family) => openmetrics::head(family),
+        }
+    }
+}
+
+/// What a source shows, by the `prometheus` crate's means.
+pub fn collected(source: impl Source) -> impl Collector + 'static {
+    Collected::new(Arc::new(source))
+}
+
+struct Collected {
+    descs: Vec<Desc>,
+    source: Arc<dyn Source>,
+    writing: Option<Arc<Mutex<Option<ThreadId>>>>,
+}
+
+impl Collected {
+    fn new(source: Arc<dyn Source>) -> Self {
+        let descs = source.specs().iter().map(Spec::desc).collect();
+        Self { descs, source, writing: None }
+    }
+}
+
+impl Collector for Collected {
+    fn desc(&self) -> Vec<&Desc> {
+        self.descs.iter().collect()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        let writing = self.writing.as_ref().and_then(|w| *lock(w));
+        if writing == Some(thread::current().id()) {
+            return Vec::new();
+        }
+        self.source.show().into_iter().map(Family::done).collect()
+    }
+}
+
+/// Says which thread writes a page, for as long as it lives.
+struct Writing<'a>(&'a Mutex<Option<ThreadId>>);
+
+impl<'a> Writing<'a> {
+    fn begin(thread: &'a Mutex<Option<ThreadId>>) -> Self {
+        *lock(thread) = Some(thread::current().id());
+        Self(thread)
+    }
+}
+
+impl Drop for Writing<'_> {
+    fn drop(&mut self) {
+        *lock(self.0) = None;
+    }
+}
+
+/// What these locks guard is whole whenever a panic can happen.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,251 @@
+//! Families made from plain numbers.
+//!
+//! The types of the `prometheus` crate hold one number each and are read one
+//! by one; numbers that must be of one moment are kept together by their
+//! owner and become families here, when a scrape asks.
+//!
+//! There are thousands of numbers and a scrape should take microseconds: a
+//! family is a few vectors, whatever the number of its series.
+
+use std::cmp::Ordering;
+
+use prometheus::core::Desc;
+use prometheus::proto::{
+    Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily,
+    MetricType,
+};
+
+/// What is fixed about a family.
+#[derive(Debug, Clone, Copy)]
+pub struct Spec {
+    /// The name, in full: it can be searched for.
+    pub name: &'static str,
+    /// What it means, a sentence.
+    pub help: &'static str,
+    /// Counter, gauge or histogram.
+    pub kind: MetricType,
+    /// The label names, in the order of the values.
+    pub labels: &'static [&'static str],
+}
+
+impl Spec {
+    /// A family of gauges.
+    pub const fn gauge(
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { name, help, kind: MetricType::GAUGE, labels }
+    }
+
+    /// A family of counters.
+    pub const fn counter(
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { name, help, kind: MetricType::COUNTER, labels }
+    }
+
+    /// A family of histograms.
+    pub const fn histogram(
+        name: &'static str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Self {
+        Self { name, help, kind: MetricType::HISTOGRAM, labels }
+    }
+
+    /// The description that a registry wants in advance.
+    pub fn desc(&self) -> Desc {
+        let labels = self.labels.iter().map(ToString::to_string).collect();
+        Desc::new(self.name.into(), self.help.into(), labels, [].into())
+            .expect("names of families and labels are literals, and valid")
+    }
+
+    /// An empty family, to be filled.
+    pub const fn family(self) -> Family {
+        Family {
+            spec: self,
+            labels: String::new(),
+            ends: Vec::new(),
+            values: Vec::new(),
+            bounds: Vec::new(),
+        }
+    }
+}
+
+/// A family being filled.
+#[derive(Debug, Clone)]
+pub struct Family {
+    pub(super) spec: Spec,
+    /// The label values of all series, one after the other.
+    labels: String,
+    /// Where each of them ends.
+    ends: Vec<usize>,
+    /// One for each series; of a histogram the cumulative counts of its
+    /// buckets, the last of which has no bound, and the sum.
+    values: Vec<f64>,
+    /// Those of the histograms, which are the same for all.
+    bounds: Vec<f64>,
+}
+
+impl Family {
+    /// Adds the value of a counter or a gauge.
+    pub fn add(&mut self, labels: &[&str], value: f64) -> &mut Self {
+        self.label(labels);
+        self.values.push(value);
+        self
+    }
+
+    /// Adds a histogram. All of a family have the same `bounds`; `counts` are
+    /// by bucket, one more than there are bounds.
+    pub fn add_histogram(
+        &mut self,
+        labels: &[&str],
+        bounds: &[f64],
+        counts: &[u64],
+        sum: f64,
+    ) {
+        debug_assert_eq!(counts.len(), bounds.len() + 1);
+        if self.is_empty() {
+            self.bounds.extend(bounds);
+        }
+        debug_assert_eq!(bounds, self.bounds);
+        self.label(labels);
+        let mut cumulative = 0;
+        self.values.extend(counts.iter().map(|count| {
+            cumulative += count;
+            cumulative as f64
+        }));
+        self.values.push(sum);
+    }
+
+    fn label(&mut self, values: &[&str]) {
+        debug_assert_eq!(values.len(), self.spec.labels.len());
+        for value in values {
+            self.labels.push_str(value);
+            self.ends.push(self.labels.len());
+        }
+    }
+
+    /// Whether it has no series; it is left out then.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    pub(super) fn bounds(&self) -> &[f64] {
+        &self.bounds
+    }
+
+    /// The series, in the order they were added.
+    pub(super) fn series(&self) -> impl Iterator<Item = Series<'_>> {
+        let width = match self.spec.kind {
+            MetricType::HISTOGRAM => self.bounds().len() + 2,
+            _ => 1,
+        };
+        let values = self.values.chunks_exact(width);
+        let labels = self.spec.labels.len();
+        values.enumerate().map(move |(row, values)| Series {
+            family: self,
+            labels: row * labels,
+            values,
+        })
+    }
+
+    /// The series, in the order they are shown in.
+    pub(super) fn sorted(&self) -> Vec<Series<'_>> {
+        let mut series: Vec<_> = self.series().collect();
+        series.sort_by(Series::order);
+        series
+    }
+
+    /// For those who read the registry by the `prometheus` crate's means.
+    pub fn done(self) -> MetricFamily {
+        let metrics = self.series().map(|series| self.metric(&series));
+        let mut family = MetricFamily::default();
+        family.set_metric(metrics.collect());
+        family.set_name(self.spec.name.into());
+        family.set_help(self.spec.help.into());
+        family.set_field_type(self.spec.kind);
+        family
+    }
+
+    fn metric(&self, series: &Series) -> Metric {
+        let pairs = series.labels().map(|(name, value)| {
+            let mut pair = LabelPair::default();
+            pair.set_name(name.into());
+            pair.set_value(value.into());
+            pair
+        });
+        let mut metric = Metric::from_label(pairs.collect());
+        match self.spec.kind {
+            MetricType::COUNTER => {
+                let mut counter = Counter::default();
+                counter.set_value(series.value());
+                metric.set_counter(counter);
+            }
+            MetricType::HISTOGRAM => {
+                let (counts, count, sum) = series.histogram();
+                let buckets = self.bounds().iter().zip(counts).map(|(b, c)| {
+                    let mut bucket = Bucket::default();
+                    bucket.set_upper_bound(*b);
+                    bucket.set_cumulative_count(*c as u64);
+                    bucket
+                });
+                let mut histogram = Histogram::default();
+                histogram.set_bucket(buckets.collect());
+                histogram.set_sample_sum(sum);
+                histogram.set_sample_count(count as u64);
+                metric.set_histogram(histogram);
+            }
+            _ => {
+                let mut gauge = Gauge::default();
+                gauge.set_value(series.value());
+                metric.set_gauge(gauge);
+            }
+        }
+        metric
+    }
+}
+
+/// One series of a family.
+pub(super) struct Series<'a> {
+    family: &'a Family,
+    /// The first of its labels.
+    labels: usize,
+    values: &'a [f64],
+}
+
+impl<'a> Series<'a> {
+    /// Names and values.
+    pub(super) fn labels(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &'a str)> + use<'a> {
+        let Family { spec, labels, ends, .. } = self.family;
+        let first = self.labels;
+        spec.labels.iter().enumerate().map(move |(i, name)| {
+            let at = first + i;
+            let start = if at == 0 { 0 } else { ends[at - 1] };
+            (*name, &labels[start..ends[at]])
+        })
+    }
+
+    /// Of a counter or a gauge.
+    pub(super) fn value(&self) -> f64 {
+        self.values[0]
+    }
+
+    /// The cumulative counts of the buckets that have a bound, the count of
+    /// all, and the sum.
+    pub(super) fn histogram(&self) -> (&'a [f64], f64, f64) {
+        let (counts, rest) = self.values.split_at(self.values.len() - 2);
+        (counts, rest[0], rest[1])
+    }
+
+    /// As a registry sorts them.
+    fn order(&self, other: &Self) -> Ordering {
+        let values = |series: &Self| series.labels().map(|(_, value)| value);
+        values(self).cmp(values(other))
+    }
+}

@@ -1,0 +1,194 @@
+//! The lines of one family, in either format.
+
+use prometheus::proto::MetricType;
+
+use super::{Family, Format, family::Series, name::Name, number};
+
+/// How the bounds of histograms are written. Most histograms have the same.
+#[derive(Default)]
+pub(super) struct Bounds {
+    of: Vec<f64>,
+    text: Vec<String>,
+}
+
+impl Bounds {
+    fn write(&mut self, format: Format, bounds: &[f64]) -> &[String] {
+        if self.of != bounds {
+            self.of = bounds.to_vec();
+            self.text = bounds.iter().map(|b| format.bound(*b)).collect();
+        }
+        &self.text
+    }
+}
+
+/// Appends a family to a text.
+pub(super) struct Lines<'a> {
+    pub(super) format: Format,
+    pub(super) text: &'a mut String,
+    /// What its samples are called, apart from further suffixes.
+    pub(super) full: &'a str,
+    /// What OpenMetrics calls it.
+    pub(super) name: Name<'a>,
+    /// Since when it counts, in seconds.
+    pub(super) created: Option<f64>,
+    /// The labels of the present series, as they are written, for each of
+    /// its samples.
+    pub(super) labels: String,
+    /// Its timestamp, if it has one.
+    pub(super) timestamp: Option<f64>,
+}
+
+impl Lines<'_> {
+    /// All of a family.
+    pub(super) fn family(&mut self, family: &Family, bounds: &mut Bounds) {
+        self.metadata(family.spec.kind, family.spec.help);
+        let bounds = bounds.write(self.format, family.bounds());
+        for series in family.sorted() {
+            self.labels.clear();
+            for (name, value) in series.labels() {
+                self.label(name, value);
+            }
+            match family.spec.kind {
+                MetricType::HISTOGRAM => self.histogram(&series, bounds),
+                _ => self.sample("", None, series.value()),
+            }
+            self.created();
+        }
+    }
+
+    fn histogram(&mut self, series: &Series, bounds: &[String]) {
+        let (counts, count, sum) = series.histogram();
+        for (bound, count) in bounds.iter().zip(counts) {
+            self.sample("_bucket", Some(("le", bound)), *count);
+        }
+        self.sample("_bucket", Some(("le", "+Inf")), count);
+        self.sample("_sum", None, sum);
+        self.sample("_count", None, count);
+    }
+
+    /// What comes before the samples.
+    pub(super) fn metadata(&mut self, kind: MetricType, help: &str) {
+        match self.format {
+            Format::Text => {
+                let kind = match kind {
+                    MetricType::COUNTER => "counter",
+                    MetricType::GAUGE => "gauge",
+                    MetricType::HISTOGRAM => "histogram",
+                    MetricType::SUMMARY => "summary",
+                    MetricType::UNTYPED => "untyped",
+                };
+                self.help(help, false);
+                self.meta("TYPE", kind);
+            }
+            Format::OpenMetrics => {
+                self.meta("TYPE", self.name.kind.as_str());
+                if let Some(unit) = self.name.unit() {
+                    self.meta("UNIT", unit);
+                }
+                self.help(help, true);
+            }
+        }
+    }
+
+    fn help(&mut self, help: &str, quotes: bool) {
+        if !help.is_empty() {
+            self.meta("HELP", "");
+            self.text.pop();
+            escape(self.text, help, quotes);
+            self.text.push('\n');
+        }
+    }
+
+    fn meta(&mut self, what: &str, value: &str) {
+        let name = match self.format {
+            Format::Text => self.full,
+            Format::OpenMetrics => self.name.name,
+        };
+        for part in ["# ", what, " ", name, " ", value, "\n"] {
+            self.text.push_str(part);
+        }
+    }
+
+    /// Adds a label to the present series.
+    pub(super) fn label(&mut self, name: &str, value: &str) {
+        if !self.labels.is_empty() {
+            self.labels.push(',');
+        }
+        self.labels.push_str(name);
+        self.labels.push_str("=\"");
+        escape(&mut self.labels, value, true);
+        self.labels.push('"');
+    }
+
+    /// A sample of the present series.
+    pub(super) fn sample(
+        &mut self,
+        suffix: &str,
+        extra: Option<(&str, &str)>,
+        value: f64,
+    ) {
+        self.named(self.full, suffix, extra, value);
+    }
+
+    /// Since when the present series counts, where that is said.
+    pub(super) fn created(&mut self) {
+        let counts = self.name.kind.is_created();
+        if let (Some(created), true) = (self.created, counts) {
+            // a clock's digits beyond these mean nothing
+            let created = (created * 1000.0).round() / 1000.0;
+            self.named(self.name.name, "_created", None, created);
+        }
+    }
+
+    fn named(
+        &mut self,
+        name: &str,
+        suffix: &str,
+        extra: Option<(&str, &str)>,
+        value: f64,
+    ) {
+        let text = &mut *self.text;
+        text.push_str(name);
+        text.push_str(suffix);
+        if extra.is_some() || !self.labels.is_empty() {
+            text.push('{');
+            text.push_str(&self.labels);
+            if let Some((name, value)) = extra {
+                if !self.labels.is_empty() {
+                    text.push(',');
+                }
+                for part in [name, "=\"", value, "\""] {
+                    text.push_str(part);
+                }
+            }
+            text.push('}');
+        }
+        text.push(' ');
+        number::push(text, self.format, value);
+        if let Some(timestamp) = self.timestamp {
+            text.push(' ');
+            number::push(text, self.format, timestamp);
+        }
+        text.push('\n');
+    }
+}
+
+/// Escapes backslashes and newlines, and quotes if `quotes` says so.
+fn escape(text: &mut String, raw: &str, quotes: bool) {
+    // hardly ever anything, so all bytes at once
+    let special = raw
+        .bytes()
+        .fold(false, |any, b| any | (b == b'\\') | (b == b'\n') | (b == b'"'));
+    if !special {
+        text.push_str(raw);
+        return;
+    }
+    for c in raw.chars() {
+        match c {
+            '\\' => text.push_str("\\\\"),
+            '\n' => text.push_str("\\n"),
+            '"' if quotes => text.push_str("\\\""),
+            c => text.push(c),
+        }
+    }
+}
