@@ -103,7 +103,12 @@ class Driver:
     def events(self):
         """A number that changes with everything that happens to a job."""
         stats = self.h.rpc("job-manager.stats-get", {}).get()
-        return stats["journal"]["events"], self.ops.active()
+        listed = self.h.rpc("job-list.job-stats", {}).get()["job_states"]
+        over = listed["inactive"]
+        told = (over, listed["total"] - over)
+        # on a busy machine job-list hears of things much later
+        behind = told != (stats["inactive_jobs"], stats["active_jobs"])
+        return stats["journal"]["events"], self.ops.active(), behind
 
     def quiet(self):
         """Waits until no job will change by itself, or none has for long."""
@@ -113,7 +118,7 @@ class Driver:
             time.sleep(0.12)
             now = self.events()
             calm, last = (calm + 1 if now == last else 0), now
-            if calm >= 3 and not self.ops.restless(now[1]):
+            if calm >= 3 and not now[2] and not self.ops.restless(now[1]):
                 return last
             if time.time() > until:
                 raise RuntimeError(f"never quiet: {now}")
