@@ -13,6 +13,7 @@ mod lines;
 mod name;
 mod number;
 mod openmetrics;
+mod page;
 
 use prometheus::{TextEncoder, proto::MetricFamily};
 

@@ -33,7 +33,12 @@ struct Fixture {
     address: SocketAddr,
 }
 
+/// Shows each scrape what is so at that moment.
 fn start(limits: Limits) -> Fixture {
+    start_sharing(Limits { shared: Duration::ZERO, ..limits })
+}
+
+fn start_sharing(limits: Limits) -> Fixture {
     let registry = Registry::new();
     let ready = Arc::new(AtomicBool::new(true));
     let flag = ready.clone();
@@ -228,6 +233,80 @@ fn metrics_in_the_format_asked_for() {
         assert_eq!(body.ends_with("\n# EOF\n"), is_openmetrics, "{accept}");
         let created = "\nflux_test_created 1763840636.5\n";
         assert_eq!(body.contains(created), is_openmetrics, "{accept}");
+    }
+    f.stop();
+}
+
+#[test]
+fn scrapes_share_for_a_while() {
+    let f = start_sharing(Limits { shared: LONG, ..Limits::default() });
+    let counter = IntCounter::new("flux_test_total", "A test.").unwrap();
+    f.registry.register(Box::new(counter.clone())).unwrap();
+    let body = || {
+        let text = f.get("/metrics");
+        let (_, body) = text.split_once("\r\n\r\n").unwrap();
+        body.to_owned()
+    };
+    let first = body();
+    counter.inc();
+    assert_eq!(body(), first);
+    assert_eq!(f.site.counts().scrape_seconds.get_sample_count(), 1);
+    // what is true of the server itself never waits
+    f.ready.store(false, Ordering::Relaxed);
+    assert!(f.get("/readyz").starts_with("HTTP/1.1 503 "));
+    f.stop();
+}
+
+#[test]
+fn compressed_for_who_asks() {
+    // so that both are of the same numbers
+    let f = start_sharing(Limits { shared: LONG, ..Limits::default() });
+    let mut stream = BufReader::new(f.connect());
+    let mut get = |method: &str, accept: &str| {
+        let request = format!(
+            "{method} /metrics HTTP/1.1\r\nHost: x\r\n\
+             Accept-Encoding: {accept}\r\n\r\n"
+        );
+        stream.get_mut().write_all(request.as_bytes()).unwrap();
+        answer(&mut stream)
+    };
+    let (head, plain) = get("GET", "identity");
+    assert!(!head.contains("content-encoding"), "{head}");
+    let (head, body) = get("GET", "gzip, deflate, br");
+    assert_eq!(header(&head, "content-encoding"), "gzip");
+    assert_eq!(header(&head, "content-type"), "text/plain; version=0.0.4");
+    assert_eq!(header(&head, "vary"), "Accept, Accept-Encoding");
+    let mut text = Vec::new();
+    flate2::read::GzDecoder::new(&*body).read_to_end(&mut text).unwrap();
+    assert!(text == plain && body.len() < plain.len() / 2);
+    let (head, body) = get("GET", "gzip;q=0.5, zstd");
+    assert_eq!(header(&head, "content-encoding"), "zstd");
+    assert!(zstd::decode_all(&*body).unwrap() == plain);
+    let (head, body) = get("GET", "br;q=1.0, gzip;q=0, *;q=0");
+    assert!(!head.contains("content-encoding"), "{head}");
+    assert!(body == plain);
+    drop(stream);
+    f.stop();
+}
+
+#[test]
+fn an_answer_that_would_be_late_is_none() {
+    let f = start(Limits::default());
+    f.registry.register(Box::new(Slow::new())).unwrap();
+    for (timeout, code) in [
+        ("0.001", 503),
+        ("60", 200),
+        ("0", 200),
+        ("-1", 200),
+        ("soon", 200),
+        ("NaN", 200),
+    ] {
+        let text = f.send(&format!(
+            "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+             X-Prometheus-Scrape-Timeout-Seconds: {timeout}\r\n\r\n"
+        ));
+        let status = format!("HTTP/1.1 {code} ");
+        assert!(text.starts_with(&status), "{timeout}: {text}");
     }
     f.stop();
 }
@@ -661,6 +740,26 @@ impl Collector for Gated {
         let gate = self.0.clone();
         drop(gate.lock());
         self.1.collect()
+    }
+}
+
+/// Takes longer than some scrapers wait.
+struct Slow(Counter);
+
+impl Slow {
+    fn new() -> Self {
+        Self(Counter::new("flux_slow_total", "Takes its time.").unwrap())
+    }
+}
+
+impl Collector for Slow {
+    fn desc(&self) -> Vec<&Desc> {
+        self.0.desc()
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        std::thread::sleep(Duration::from_millis(20));
+        self.0.collect()
     }
 }
 

@@ -14,10 +14,8 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Registry, Result};
 
-use super::created::PROCESS_START;
-use super::lines::{Bounds, Lines};
-use super::name::{Head, Kind, Kinds, Name};
-use super::{Created, Family, Format, Spec, openmetrics};
+use super::page::Page;
+use super::{Created, Family, Format, Spec};
 
 /// Keeps numbers, and shows them when asked.
 pub trait Source: Send + Sync + 'static {
@@ -40,7 +38,8 @@ struct Inner {
     /// The thread that is writing a page, for which the registry leaves out
     /// what the sources themselves have said.
     writing: Arc<Mutex<Option<ThreadId>>>,
-    kinds: Mutex<Kinds>,
+    /// One for each format.
+    pages: Mutex<[Page; Format::COUNT]>,
 }
 
 impl From<Registry> for Families {
@@ -76,67 +75,15 @@ impl Families {
         text: &mut String,
     ) -> std::result::Result<(), String> {
         // first, for only one thread at a time may gather
-        let mut kinds = lock(&self.0.kinds);
+        let mut pages = lock(&self.0.pages);
         let (own, others) = self.gather();
-        let mut all: Vec<_> = own.iter().map(Either::Own).collect();
-        all.extend(others.iter().map(Either::Other));
-        all.sort_by_key(|family| family.head().name);
-        let process = all.iter().find_map(|family| match family {
-            Either::Own(f) if f.spec.name == PROCESS_START => {
-                f.series().next().map(|series| series.value())
-            }
-            _ => None,
-        });
-        let process = process.or_else(|| openmetrics::process_start(&others));
-
-        // Those not wanted count in this: a family is to have one name.
-        let kinds = match format {
-            Format::Text => &[],
-            Format::OpenMetrics => {
-                let heads: Vec<_> = all.iter().map(Either::head).collect();
-                kinds.get(&heads)
-            }
-        };
-        let mut kinds = kinds.iter();
-        let mut bounds = Bounds::default();
-        for family in all {
-            let kind = kinds.next().copied().unwrap_or(Kind::Untyped);
-            let full = family.head().name;
-            if !wanted(full) {
-                continue;
-            }
-            let name = Name::new(full, kind);
-            let created = match format {
-                Format::Text => None,
-                Format::OpenMetrics => created.of(full, process),
-            };
-            match family {
-                Either::Own(family) => Lines {
-                    format,
-                    text: &mut *text,
-                    full,
-                    name,
-                    created,
-                    labels: String::new(),
-                    timestamp: None,
-                }
-                .family(family, &mut bounds),
-                Either::Other(family) => match format {
-                    Format::Text => format.encode(
-                        std::slice::from_ref(family),
-                        &Created::default(),
-                        text,
-                    )?,
-                    Format::OpenMetrics => {
-                        openmetrics::encode_one(family, name, created, text);
-                    }
-                },
-            }
-        }
-        if format == Format::OpenMetrics {
-            text.push_str(openmetrics::END);
-        }
-        Ok(())
+        pages[format as usize].write(
+            format,
+            wanted,
+            created,
+            (own, &others),
+            text,
+        )
     }
 
     /// What the sources show, and what else is registered.
@@ -147,25 +94,6 @@ impl Families {
         let sources = lock(&self.0.sources);
         let families = sources.iter().flat_map(|source| source.show());
         (families.filter(|family| !family.is_empty()).collect(), others)
-    }
-}
-
-/// A family on a page.
-enum Either<'a> {
-    Own(&'a Family),
-    Other(&'a MetricFamily),
-}
-
-impl<'a> Either<'a> {
-    fn head(&self) -> Head<'a> {
-        match self {
-            Self::Own(family) => {
-                Head::new(family.spec.name, family.spec.kind, || {
-                    family.series().all(|series| series.value() == 1.0)
-                })
-            }
-            Self::Other(family) => openmetrics::head(family),
-        }
     }
 }
 

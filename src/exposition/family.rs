@@ -129,6 +129,16 @@ impl Family {
         }
     }
 
+    /// Whether it would be written alike.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        let bits = |value: &f64| value.to_bits(); // there are two zeros
+        self.spec.name == other.spec.name
+            && self.labels == other.labels
+            && self.ends == other.ends
+            && self.bounds == other.bounds
+            && self.values.iter().map(bits).eq(other.values.iter().map(bits))
+    }
+
     /// Whether it has no series; it is left out then.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()

@@ -1,5 +1,6 @@
 //! What is written directly is what the registry would have said.
 
+use super::super::created::PROCESS_START;
 use prometheus::{HistogramOpts, IntCounter, IntGaugeVec, Opts};
 
 use super::*;
@@ -13,7 +14,9 @@ const EMPTY: Spec = Spec::gauge("x_empty", &["queue"], "Never there.");
 const START: Spec = Spec::gauge(PROCESS_START, &[], "Start.");
 const CPU: Spec = Spec::counter("process_cpu_seconds_total", &[], "CPU.");
 
-struct Numbers(f64);
+/// Shows what `x_info` is at present.
+#[derive(Clone, Default)]
+struct Numbers(Arc<Mutex<f64>>);
 
 impl Source for Numbers {
     fn specs(&self) -> Vec<Spec> {
@@ -34,16 +37,23 @@ impl Source for Numbers {
         let [mut nodes, mut info, mut start, mut cpu] =
             [NODES, INFO, START, CPU].map(Spec::family);
         nodes.add(&[], f64::NAN);
-        info.add(&["1"], self.0);
+        let value = *lock(&self.0);
+        if value != 0.0 {
+            info.add(&["1"], value);
+        }
         start.add(&[], 3.25);
         cpu.add(&[], 0.75);
         vec![wait, EMPTY.family(), jobs, nodes, info, start, cpu]
     }
 }
 
+fn numbers(info: f64) -> Numbers {
+    Numbers(Arc::new(Mutex::new(info)))
+}
+
 fn families() -> Families {
     let families = Families::default();
-    families.register(Numbers(1.0)).unwrap();
+    families.register(numbers(1.0)).unwrap();
     // what others register, before, between and after ours
     let registry = families.registry();
     for name in ["a_total", "x_middle_total", "z"] {
@@ -113,7 +123,7 @@ fn what_is_not_wanted_is_left_out() {
 #[test]
 fn names_are_once_in_a_registry() {
     let families = families();
-    assert!(families.register(Numbers(1.0)).is_err());
+    assert!(families.register(numbers(1.0)).is_err());
     let before = page(&families, Format::Text, &Created::default());
     assert_eq!(before.matches("# TYPE x_nodes ").count(), 1);
 }
@@ -129,4 +139,35 @@ fn others_may_gather_while_a_page_is_written() {
     assert_eq!(elsewhere.join().unwrap().len(), 11);
     drop(writing);
     assert_eq!(families.registry().gather().len(), 11);
+}
+
+#[test]
+fn what_changed_is_written_anew() {
+    let numbers = numbers(1.0);
+    let families = Families::default();
+    families.register(numbers.clone()).unwrap();
+    let mut created = Created::at(10.0);
+    let mut pages = Vec::new();
+    // 0 is left out, and what is not 1 is of another type in OpenMetrics
+    for (value, began) in
+        [(1.0, 10.0), (0.5, 10.0), (2.0, 20.0), (0.0, 20.0), (1.0, 10.0)]
+    {
+        *lock(&numbers.0) = value;
+        created.set("x_jobs_total", Some(began));
+        for format in [Format::Text, Format::OpenMetrics] {
+            let gathered = families.registry().gather();
+            let mut expected = String::new();
+            format.encode(&gathered, &created, &mut expected).unwrap();
+            assert_eq!(page(&families, format, &created), expected);
+            pages.push(expected);
+        }
+    }
+    assert_eq!(pages[..2], pages[8..]);
+    let zeros = |value: f64| {
+        let mut family = NODES.family();
+        family.add(&[], value);
+        family
+    };
+    assert!(zeros(0.0).is_same(&zeros(0.0)));
+    assert!(!zeros(0.0).is_same(&zeros(-0.0)));
 }

@@ -1,0 +1,187 @@
+//! What was written last, so that only what changed is written anew: most
+//! numbers stay as they are from one scrape to the next.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::slice;
+
+use prometheus::proto::MetricFamily;
+
+use super::created::PROCESS_START;
+use super::lines::{Bounds, Lines};
+use super::name::{Head, Kind, Kinds, Name};
+use super::{Created, Family, Format, openmetrics};
+
+/// Of a page of more bytes than this nothing is kept.
+const MAX_KEPT: usize = 1 << 20;
+
+/// The last page in one format.
+#[derive(Default)]
+pub(super) struct Page {
+    families: BTreeMap<&'static str, Kept>,
+    kinds: Kinds,
+    bounds: Bounds,
+}
+
+/// A family, and how it was written.
+struct Kept {
+    family: Family,
+    /// Empty if that is yet to be done.
+    text: String,
+    kind: Kind,
+    created: Option<f64>,
+    /// It is on the present page.
+    shown: bool,
+}
+
+impl Page {
+    /// Appends our families and those of others to `text`.
+    pub(super) fn write(
+        &mut self,
+        format: Format,
+        wanted: impl Fn(&str) -> bool,
+        created: &Created,
+        (own, others): (Vec<Family>, &[MetricFamily]),
+        text: &mut String,
+    ) -> Result<(), String> {
+        let before = text.len();
+        self.update(own);
+        let process = self.process_start();
+        let process = process.or_else(|| openmetrics::process_start(others));
+        let mut all: Vec<_> =
+            self.families.values_mut().map(Either::Own).collect();
+        all.extend(others.iter().map(Either::Other));
+        all.sort_by(|a, b| a.name().cmp(b.name()));
+        let kinds = match format {
+            Format::Text => &[],
+            Format::OpenMetrics => {
+                // those not wanted count in this: a family is to have one name
+                let heads: Vec<_> = all.iter().map(Either::head).collect();
+                self.kinds.get(&heads)
+            }
+        };
+        let mut kinds = kinds.iter();
+        for family in &mut all {
+            let kind = kinds.next().copied().unwrap_or(Kind::Untyped);
+            let full = family.name();
+            if !wanted(full) {
+                continue;
+            }
+            let created = match format {
+                Format::Text => None,
+                Format::OpenMetrics => created.of(full, process),
+            };
+            match (family, format) {
+                (Either::Own(kept), _) => {
+                    kept.write(format, kind, created, &mut self.bounds);
+                    text.push_str(&kept.text);
+                }
+                (Either::Other(family), Format::Text) => {
+                    let family = slice::from_ref(*family);
+                    format.encode(family, &Created::default(), text)?;
+                }
+                (Either::Other(family), Format::OpenMetrics) => {
+                    let name = Name::new(family.name(), kind);
+                    openmetrics::encode_one(family, name, created, text);
+                }
+            }
+        }
+        if format == Format::OpenMetrics {
+            text.push_str(openmetrics::END);
+        }
+        if text.len() - before > MAX_KEPT {
+            self.families.clear();
+        }
+        Ok(())
+    }
+
+    /// Takes what is shown now, and forgets what is not.
+    fn update(&mut self, families: Vec<Family>) {
+        for family in families {
+            match self.families.entry(family.spec.name) {
+                Entry::Vacant(entry) => drop(entry.insert(Kept::new(family))),
+                Entry::Occupied(entry) => entry.into_mut().update(family),
+            }
+        }
+        self.families.retain(|_, kept| std::mem::take(&mut kept.shown));
+    }
+
+    fn process_start(&self) -> Option<f64> {
+        let kept = self.families.get(PROCESS_START)?;
+        let start = kept.family.series().next()?;
+        Some(start.value())
+    }
+}
+
+impl Kept {
+    fn new(family: Family) -> Self {
+        Self {
+            family,
+            text: String::new(),
+            kind: Kind::Untyped,
+            created: None,
+            shown: true,
+        }
+    }
+
+    fn update(&mut self, family: Family) {
+        self.shown = true;
+        if !self.family.is_same(&family) {
+            self.family = family;
+            self.text.clear();
+        }
+    }
+
+    fn write(
+        &mut self,
+        format: Format,
+        kind: Kind,
+        created: Option<f64>,
+        bounds: &mut Bounds,
+    ) {
+        let same = self.kind == kind && self.created == created;
+        if same && !self.text.is_empty() {
+            return;
+        }
+        self.text.clear();
+        (self.kind, self.created) = (kind, created);
+        let full = self.family.spec.name;
+        let mut lines = Lines {
+            format,
+            text: &mut self.text,
+            full,
+            name: Name::new(full, kind),
+            created,
+            labels: String::new(),
+            timestamp: None,
+        };
+        lines.family(&self.family, bounds);
+    }
+}
+
+/// A family on a page.
+enum Either<'a> {
+    Own(&'a mut Kept),
+    Other(&'a MetricFamily),
+}
+
+impl<'a> Either<'a> {
+    fn name(&self) -> &'a str {
+        match self {
+            Self::Own(kept) => kept.family.spec.name,
+            Self::Other(family) => family.name(),
+        }
+    }
+
+    fn head(&self) -> Head<'a> {
+        match self {
+            Self::Own(kept) => {
+                let Family { spec, .. } = &kept.family;
+                Head::new(spec.name, spec.kind, || {
+                    kept.family.series().all(|series| series.value() == 1.0)
+                })
+            }
+            Self::Other(family) => openmetrics::head(family),
+        }
+    }
+}
