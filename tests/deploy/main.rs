@@ -8,7 +8,10 @@
 mod instance;
 
 mod dashboards;
+mod examples;
+mod man;
 mod names;
+mod packages;
 mod prometheus;
 mod rules;
 mod tools;

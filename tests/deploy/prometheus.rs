@@ -20,6 +20,19 @@ pub struct Prometheus {
 impl Prometheus {
     /// Starts one that scrapes `target` every second and has our rules.
     pub fn start(program: &Path, target: &str) -> Self {
+        Self::start_with(program, target, &[("job", "flux")])
+    }
+
+    /// The same, with labels.
+    pub fn start_with(
+        program: &Path,
+        target: &str,
+        labels: &[(&str, &str)],
+    ) -> Self {
+        let labels: Vec<_> = labels
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}"))
+            .collect();
         let dir = TempDir::new();
         let address = {
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -31,9 +44,10 @@ impl Prometheus {
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
              rule_files: [{0}/recording.yml, {0}/alerts.yml]\n\
              scrape_configs:\n\
-             - job_name: flux\n  \
-               static_configs: [{{targets: ['{target}']}}]\n",
-            rules.display()
+             - job_name: any\n  \
+               static_configs: [{{targets: ['{target}'], labels: {{{1}}}}}]\n",
+            rules.display(),
+            labels.join(", ")
         );
         std::fs::write(&config, text).unwrap();
         let log = dir.path().join("log");
