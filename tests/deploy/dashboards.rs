@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::instance::{Host, Instance, scrape, wait_for};
 use super::prometheus::Prometheus;
-use super::{names, rules, tools};
+use super::{docs, names, rules, tools};
 use crate::scenarios;
 
 const DASHBOARDS: [&str; 3] = ["overview", "queues", "broker"];
@@ -140,6 +140,7 @@ fn every_query_is_answered(host: Host) {
         });
     }
     rules::are_evaluated(&prometheus);
+    docs::moving_in_has_expressions(&prometheus);
     if host == Host::Flux {
         rules::name_commands_that_work(&instance);
     }

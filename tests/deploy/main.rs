@@ -8,6 +8,7 @@
 mod instance;
 
 mod dashboards;
+mod docs;
 mod examples;
 mod man;
 mod names;
