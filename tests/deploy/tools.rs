@@ -39,9 +39,8 @@ pub fn find(program: &str, test: &str) -> Option<PathBuf> {
 
 /// Runs a command, which must succeed, and returns all that it prints.
 pub fn run(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| {
-        panic!("{}: {error}", command.get_program().display())
-    });
+    let output = command.output();
+    let output = output.unwrap_or_else(|e| panic!("{command:?}: {e}"));
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).into_owned();
     assert!(output.status.success(), "{command:?}: {said}");
