@@ -7,6 +7,8 @@
 CARGO ?= cargo
 # a module to install instead of the one built here
 MODULE ?= target/prometheus.so
+# where packages go
+PACKAGES ?= target
 
 ifneq ($(FLUX_PREFIX),)
 flux_pc := $(wildcard $(FLUX_PREFIX)/lib/pkgconfig/flux-core.pc \
@@ -29,6 +31,7 @@ fluxmoddir = $(prefix)/lib/flux/modules
 fluxlibexecdir = $(prefix)/libexec/flux
 fluxdatadir = $(prefix)/share/flux
 fluxconfdir = $(prefix)/etc/flux
+mandir = $(prefix)/share/man
 else
 # `export` above reaches recipes, not $(shell): hence the assignment
 ask_flux = $(shell PKG_CONFIG_PATH='$(PKG_CONFIG_PATH)' pkg-config --variable=$(1) flux-core 2>/dev/null)
@@ -36,18 +39,21 @@ fluxmoddir = $(call ask_flux,fluxmoddir)
 fluxlibexecdir = $(call ask_flux,fluxlibexecdir)
 fluxdatadir = $(call ask_flux,fluxdatadir)
 fluxconfdir = $(call ask_flux,fluxconfdir)
+mandir = $(call ask_flux,prefix)/share/man
 endif
 
 installed = $(fluxmoddir)/prometheus.so \
   $(fluxdatadir)/modprobe/modprobe.d/prometheus.toml \
   $(fluxlibexecdir)/modprobe/rc1.d/prometheus.py \
   $(fluxconfdir)/rc1.d/50-prometheus \
-  $(fluxconfdir)/rc3.d/50-prometheus
+  $(fluxconfdir)/rc3.d/50-prometheus \
+  $(mandir)/man7/flux-prometheus.7
 
 built = $(or $(CARGO_TARGET_DIR),target)/release/libflux_prometheus.so
 sources = Cargo.toml Cargo.lock build.rs $(shell find src include -type f)
 
-.PHONY: build deps check fmt bless demo scale install uninstall clean help flux-found
+.PHONY: build deps check fmt bless demo scale install uninstall deb rpm clean help \
+  flux-found
 
 build: ## build the module: target/prometheus.so (the default)
 	$(CARGO) build --release
@@ -78,6 +84,8 @@ fmt: ## format the source
 
 bless: build ## accept the present output as the golden one
 	BLESS=1 $(CARGO) test --test golden --test page
+	BLESS=1 $(CARGO) test --test deploy man::
+	dashboards/generate.py
 
 demo: deps build ## watch the metrics of a busy instance (DEMO_SECONDS=60)
 	@command -v flux >/dev/null || $(CARGO) build --release -p standin
@@ -96,9 +104,17 @@ install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, 
 	install -m 644 rc1.d/prometheus.py $(DESTDIR)$(fluxlibexecdir)/modprobe/rc1.d/
 	install -m 755 rc1.d/50-prometheus $(DESTDIR)$(fluxconfdir)/rc1.d/
 	install -m 755 rc3.d/50-prometheus $(DESTDIR)$(fluxconfdir)/rc3.d/
+	install -m 644 man/flux-prometheus.7 $(DESTDIR)$(mandir)/man7/
 
 uninstall: flux-found ## remove what install put there
 	rm -f $(addprefix $(DESTDIR),$(installed))
+
+# What install puts there, in a package for machines that have Flux where this
+# one has it.
+deb rpm: flux-found $(MODULE)
+	packaging/$@ $(PACKAGES) $(MAKE) --no-print-directory install MODULE=$(MODULE)
+deb: ## make a Debian package (PACKAGES=target)
+rpm: ## make an RPM package
 
 flux-found:
 	@test -n '$(fluxmoddir)' || { printf '%s\n' \

@@ -1,0 +1,145 @@
+//! The pages below docs/ use names and files that exist.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::instance::Host;
+use super::prometheus::Prometheus;
+use super::{names, tools};
+
+/// Rows of all tables of a page: what others call it, what we do.
+fn rows(page: &str) -> Vec<(String, String)> {
+    page.lines()
+        .filter(|line| line.starts_with("| ") && !line.starts_with("| ---"))
+        .filter_map(|line| {
+            // a bar within a cell is escaped
+            let line = line.replace("\\|", "\u{1}");
+            let (theirs, ours) = line.trim_matches('|').split_once(" | ")?;
+            let cell = |text: &str| text.trim().replace('\u{1}', "|");
+            Some((cell(theirs), cell(ours)))
+        })
+        .filter(|(_, ours)| ours != "here")
+        .collect()
+}
+
+/// What is between backticks.
+fn code(cell: &str) -> Vec<&str> {
+    cell.split('`').skip(1).step_by(2).collect()
+}
+
+#[test]
+fn moving_in_leads_to_metrics_that_exist() {
+    let page = tools::text("docs/moving-in.md");
+    let rows = rows(&page);
+    assert!(rows.len() > 80, "{} rows", rows.len());
+    let known = names::documented();
+    let mut seen = BTreeSet::new();
+    for (theirs, ours) in rows {
+        assert!(seen.insert(theirs.clone()), "twice: {theirs}");
+        for each in code(&ours) {
+            let unknown: Vec<_> =
+                names::used(each).difference(&known).cloned().collect();
+            assert!(unknown.is_empty(), "{theirs}: no such {unknown:?}");
+        }
+    }
+    // and outside of the tables
+    for each in code(&page.lines().take(30).collect::<String>()) {
+        names::used(each).iter().for_each(|name| {
+            assert!(known.contains(name), "{name}");
+        });
+    }
+}
+
+/// Label values too: a state that is not there is an empty graph.
+#[test]
+fn moving_in_asks_for_values_that_exist() {
+    let readme = tools::text("README.md");
+    let values: BTreeSet<_> = readme
+        .lines()
+        .skip_while(|line| *line != "### Labels")
+        .take_while(|line| *line != "### Definitions")
+        .flat_map(code)
+        .collect();
+    let page = tools::text("docs/moving-in.md");
+    let mut checked = 0;
+    for (_, ours) in rows(&page) {
+        for value in ours.split('"').skip(1).step_by(2) {
+            for value in value.split('|') {
+                // those of blobs are in the metric's own words
+                let known = values.contains(value) || value == "dirty";
+                assert!(known, "{ours}: no label value {value}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 50, "{checked} values");
+}
+
+#[test]
+fn the_walk_through_names_files_that_exist() {
+    let page = tools::text("docs/ten-minutes.md");
+    let files: BTreeSet<_> = page
+        .split(|c: char| c.is_whitespace() || "`,()".contains(c))
+        .map(|word| word.trim_end_matches(['.', ':']))
+        .filter(|word| {
+            ["dashboards/", "examples/", "rules/"]
+                .iter()
+                .any(|dir| word.starts_with(dir))
+        })
+        .collect();
+    assert!(files.len() >= 4, "{files:?}");
+    for file in files {
+        let path = file.trim_end_matches("*.json").trim_end_matches("/.");
+        assert!(tools::file(path).exists(), "{file}");
+    }
+}
+
+/// A server takes each expression of the tables for one.
+pub fn moving_in_has_expressions(prometheus: &Prometheus) {
+    for (_, ours) in rows(&tools::text("docs/moving-in.md")) {
+        for each in code(&ours) {
+            if !names::used(each).is_empty() {
+                prometheus.query(each);
+            }
+        }
+    }
+}
+
+/// `flux module stats` prints what the README's table says, and no more.
+#[test]
+fn stats_are_as_documented() {
+    let instance = Host::Standin.start(&[]);
+    instance.load(&[]);
+    let mut keys = BTreeSet::new();
+    flatten("", &instance.stats("prometheus"), &mut keys);
+    instance.flux(&["module", "remove", "prometheus"]);
+    let readme = tools::text("README.md");
+    let documented: BTreeSet<_> = readme
+        .lines()
+        .skip_while(|line| *line != "## Troubleshooting")
+        .skip_while(|line| !line.starts_with("| ---"))
+        .skip(1)
+        .take_while(|line| line.starts_with('|'))
+        .map(|row| code(row)[0].to_owned())
+        .collect();
+    assert_eq!(keys, documented);
+}
+
+/// The keys of an object, as `flux module stats --parse` takes them; NAME is
+/// any collector.
+fn flatten(path: &str, value: &Value, keys: &mut BTreeSet<String>) {
+    let Some(object) = value.as_object() else {
+        keys.insert(path.to_owned());
+        return;
+    };
+    for (key, value) in object {
+        let key = if path == "collectors" { "NAME" } else { key };
+        let below = if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        };
+        flatten(&below, value, keys);
+    }
+}

@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Writes the schemas beside this file, from packages of PyPI:
+
+    pip install cloudcoil-models-keda cloudcoil-models-prometheus-operator
+    pip download --no-deps kubernetes-validate
+    ./make.py kubernetes_validate-*.whl
+
+Only what the examples need is kept, and nothing that is for people. Unknown
+fields are refused, as the API server would drop or refuse them.
+"""
+
+import json
+import sys
+import zipfile
+from importlib.metadata import version
+from pathlib import Path
+
+from cloudcoil.models.keda import v1alpha1 as keda
+from cloudcoil.models.prometheus_operator import v1 as monitoring
+
+HERE = Path(__file__).parent
+FOR_PEOPLE = {"description", "title", "default", "$id"}
+KUBERNETES = "kubernetes_validate/kubernetes-json-schema/v1.34.0-local-strict"
+
+
+def strict(node, in_properties=False):
+    """The schema without what is for people, and without unknown fields."""
+    if isinstance(node, list):
+        return [strict(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    kept = {
+        key: strict(value, key in ("properties", "$defs"))
+        for key, value in node.items()
+        if in_properties or not (key in FOR_PEOPLE or key.startswith("x-"))
+    }
+    if "properties" in kept and not in_properties:
+        kept.setdefault("additionalProperties", False)
+    return kept
+
+
+def write(kind, source, schema):
+    text = json.dumps({"$comment": source, **schema}, indent=None)
+    (HERE / f"{kind}.json").write_text(text + "\n")
+
+
+def references(node):
+    """The names of the definitions that a schema uses."""
+    if isinstance(node, dict):
+        if "$ref" in node:
+            yield node["$ref"].rsplit("/", 1)[1]
+        node = list(node.values())
+    if isinstance(node, list):
+        for item in node:
+            yield from references(item)
+
+
+def of_kubernetes(wheel, kind, name):
+    root = json.loads(wheel.read(f"{KUBERNETES}/{name}.json"))
+    every = json.loads(wheel.read(f"{KUBERNETES}/_definitions.json"))["$defs"]
+    used, new = {}, set(references(root))
+    while new:
+        used |= {name: strict(every[name]) for name in new}
+        new = set(references(list(used.values()))) - used.keys()
+    schema = {**strict(root), "$defs": used}
+    text = json.dumps(schema).replace("/api/_definitions.json#/", "#/")
+    source = "kubernetes-validate (PyPI), Kubernetes 1.34, Apache-2.0"
+    write(kind, source, json.loads(text))
+
+
+def main():
+    for model, package in [
+        (keda.ScaledObject, "cloudcoil-models-keda"),
+        (monitoring.PodMonitor, "cloudcoil-models-prometheus-operator"),
+        (monitoring.ServiceMonitor, "cloudcoil-models-prometheus-operator"),
+    ]:
+        source = f"{package} {version(package)} (PyPI), Apache-2.0"
+        schema = strict(model.model_json_schema(by_alias=True))
+        write(model.__name__, source, schema)
+    with zipfile.ZipFile(sys.argv[1]) as wheel:
+        of_kubernetes(
+            wheel, "HorizontalPodAutoscaler", "horizontalpodautoscaler-autoscaling-v2"
+        )
+        of_kubernetes(wheel, "Service", "service-v1")
+
+
+main()
