@@ -13,8 +13,10 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ffi::CString;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::abi::inbox::Taken;
 use crate::abi::reactor::standin_wait;
@@ -84,10 +86,6 @@ struct State {
     failed: bool,
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Seconds since the epoch.
 fn clock() -> f64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -96,7 +94,7 @@ fn clock() -> f64 {
 
 impl Host {
     fn state(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        self.state.lock()
     }
 
     /// Sees to it that a request is answered, and never waits for that.
@@ -191,12 +189,12 @@ impl Host {
             } else {
                 self.pass_time(&mut state);
                 let next = state.instance.next().unwrap_or(f64::INFINITY);
-                // at least so long that others get the lock
                 let seconds = (next - clock()).clamp(1e-3, 60.0);
                 wait = Duration::from_secs_f64(seconds);
             }
-            let waited = self.changed.wait_timeout(state, wait);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            // whoever waits for the lock gets it first
+            MutexGuard::bump(&mut state);
+            self.changed.wait_for(&mut state, wait);
         }
     }
 

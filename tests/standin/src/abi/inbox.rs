@@ -6,7 +6,9 @@ use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::fd::{FromRawFd, RawFd};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
 
 use super::c_text;
 use crate::instance::Failure;
@@ -98,13 +100,9 @@ impl Inbox {
         Arc::new(Self { open: Mutex::new(Some(open)), fd })
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Open>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Appends a message; false if the module is gone.
     pub fn push(&self, message: Message) -> bool {
-        let mut open = self.lock();
+        let mut open = self.open.lock();
         let Some(open) = &mut *open else { return false };
         open.queue.push_back(message);
         if open.queue.len() == 1 {
@@ -116,7 +114,7 @@ impl Inbox {
 
     /// Takes what is first.
     pub fn pop(&self) -> Option<Taken> {
-        let mut open = self.lock();
+        let mut open = self.open.lock();
         let Open { queue, event } = open.as_mut()?;
         loop {
             match queue.pop_front() {
@@ -140,12 +138,12 @@ impl Inbox {
 
     /// How many messages wait; a stream is one.
     pub fn waiting(&self) -> usize {
-        self.lock().as_ref().map_or(0, |open| open.queue.len())
+        self.open.lock().as_ref().map_or(0, |open| open.queue.len())
     }
 
     /// Takes no more messages, and returns those left over.
     pub fn close(&self) -> VecDeque<Message> {
-        self.lock().take().map(|open| open.queue).unwrap_or_default()
+        self.open.lock().take().map(|open| open.queue).unwrap_or_default()
     }
 
     /// What to poll.

@@ -7,7 +7,7 @@ use std::sync::{Arc, mpsc};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
-use super::{Host, lock};
+use super::Host;
 use crate::abi::handle::ModMain;
 use crate::abi::{Handle, Inbox, c_text, strerror};
 
@@ -60,7 +60,7 @@ impl Host {
         path: &Path,
         args: &[&str],
     ) -> Result<(), String> {
-        let _turn = lock(&self.turn);
+        let _turn = self.turn.lock();
         if self.state().modules.contains_key(name) {
             return Err(strerror(libc::EEXIST));
         }
@@ -141,7 +141,7 @@ impl Host {
         name: &str,
         cancel: bool,
     ) -> Result<(), String> {
-        let _turn = lock(&self.turn);
+        let _turn = self.turn.lock();
         if !self.state().modules.contains_key(name) {
             return Err(strerror(libc::ENOENT));
         }
