@@ -7,12 +7,10 @@ use std::{env, fs};
 const EXPORTS: &str = "{ global: flux_log; flux_reactor_run; };\n";
 
 fn main() {
-    let sources = ["src/abi/log.c", "src/abi/reactor.c", "src/host/thread.c"];
-    for file in sources {
-        println!("cargo::rerun-if-changed={file}");
-    }
+    let source = "src/abi/parts.c";
+    println!("cargo::rerun-if-changed={source}");
     cc::Build::new()
-        .files(sources)
+        .file(source)
         .warnings(true)
         .link_lib_modifier("+whole-archive")
         .compile("standin_c");

@@ -7,9 +7,9 @@
 //! continuation, handlers of which the last registered is the first asked,
 //! errno and error texts.
 //!
-//! Everything hangs off a [`Handle`], which belongs to its module's thread;
-//! what other threads touch is its [`Inbox`]. The handle is also the reactor.
-//! While C runs no reference to it is held, for C calls back in here.
+//! Everything hangs off a [`Handle`], which belongs to its module's thread
+//! and is its own reactor; what other threads touch is its [`Inbox`]. While C
+//! runs no reference to it is held, for C calls back in here.
 //!
 //! Where C passes pointers, these functions take references: what Rust asks
 //! of those is what libflux asks of its callers. A `Box` goes to C in a
@@ -17,15 +17,14 @@
 
 pub mod future;
 pub mod handle;
-pub mod message;
-mod methods;
+pub mod inbox;
 pub mod reactor;
 pub mod request;
 
 use std::ffi::{CStr, CString, c_char};
 
 pub use handle::Handle;
-pub use message::{Inbox, Message, Reply, Request, Response};
+pub use inbox::{Inbox, Message, Reply, Request, Response};
 
 /// A string of C's, or null.
 #[derive(Clone, Copy)]
@@ -33,22 +32,19 @@ pub use message::{Inbox, Message, Reply, Request, Response};
 pub struct Text(*const c_char);
 
 impl Text {
-    /// A copy; None for null.
-    fn get(self) -> Option<String> {
-        if self.0.is_null() {
-            return None;
+    /// A copy; empty for null.
+    fn get(self) -> CString {
+        match self.0.is_null() {
+            true => CString::default(),
+            // SAFETY: C strings end; this one is not kept.
+            false => unsafe { CStr::from_ptr(self.0) }.into(),
         }
-        // SAFETY: C strings end; this one is not kept.
-        let text = unsafe { CStr::from_ptr(self.0) };
-        Some(text.to_string_lossy().into_owned())
     }
 
-    fn get_or_empty(self) -> String {
-        self.get().unwrap_or_default()
-    }
-
-    fn of(text: Option<&CString>) -> Self {
-        Self(text.map_or(std::ptr::null(), |text| text.as_ptr()))
+    /// Null for an empty one.
+    fn of(text: &CStr) -> Self {
+        let empty = text.is_empty();
+        Self(if empty { std::ptr::null() } else { text.as_ptr() })
     }
 }
 
@@ -68,10 +64,6 @@ pub fn c_text(text: &str) -> CString {
 /// What `strerror` says.
 pub fn strerror(errno: i32) -> String {
     // SAFETY: it takes any number.
-    Text(unsafe { libc::strerror(errno) }).get_or_empty()
-}
-
-/// The error of a service that is not there, in Flux's words.
-pub fn no_service(topic: &str) -> (i32, String) {
-    (libc::ENOSYS, format!("No service matching {topic} is registered"))
+    let text = Text(unsafe { libc::strerror(errno) });
+    text.get().to_string_lossy().into_owned()
 }

@@ -20,56 +20,53 @@ mod tests;
 mod traffic;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::instance::{Answer, Instance, Sent};
 
 const JOURNAL: &str = "job-manager.events-journal";
-const ENODATA: i32 = 61;
 
 /// Loaded at first, and what may be unloaded.
-const MODULES: &str = "config job-exec job-info job-ingest job-list \
-    job-manager resource sched-simple";
+const MODULES: [&str; 8] = [
+    "config",
+    "job-exec",
+    "job-info",
+    "job-ingest",
+    "job-list",
+    "job-manager",
+    "resource",
+    "sched-simple",
+];
 
 /// What a cluster is like at first.
+#[derive(clap::Args, Clone)]
 pub struct Settings {
     /// How many nodes.
+    #[arg(long, default_value_t = 1)]
     pub nodes: u32,
     /// At most 96.
+    #[arg(long, default_value_t = 4)]
     pub cores_per_node: u32,
     /// At most 32.
+    #[arg(long, default_value_t = 0)]
     pub gpus_per_node: u32,
     /// Decides all that is left to chance.
+    #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Jobs by chance, per second; 0 is none.
+    /// Jobs by chance, per second.
+    #[arg(long, default_value_t = 0.0)]
     pub rate: f64,
     /// Active jobs from the start.
+    #[arg(long, default_value_t = 0)]
     pub jobs: usize,
-    /// The configuration; its `queues` are the queues.
-    pub config: Value,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            nodes: 1,
-            cores_per_node: 4,
-            gpus_per_node: 0,
-            seed: 1,
-            rate: 0.0,
-            jobs: 0,
-            config: json!({}),
-        }
-    }
 }
 
 struct Queue {
     enabled: bool,
     started: bool,
-    purged: u64,
 }
 
 /// Seconds since the epoch as bits, which sort as the seconds do.
@@ -84,8 +81,7 @@ pub struct Cluster {
     /// Where the times in job ids begin.
     epoch: f64,
     last_id: u64,
-    /// The state of the generator of chance.
-    random: u64,
+    random: fastrand::Rng,
     rate: f64,
     nodes: nodes::Nodes,
     config: Value,
@@ -97,70 +93,66 @@ pub struct Cluster {
     running: BTreeMap<(Time, u64), u64>,
     /// Who waits for a job to end.
     dependents: BTreeMap<u64, BTreeSet<u64>>,
-    /// In the order in which they ended.
-    inactive: VecDeque<u64>,
+    /// How many jobs have ended.
+    inactive: usize,
     /// What is to come; the number keeps the order of what is due at once.
     due: BTreeMap<(Time, u64), life::Step>,
     order: u64,
     pass_due: bool,
     loaded: BTreeSet<&'static str>,
-    /// When job-list will have read all jobs.
-    listed: f64,
-    /// Whether someone listens to the journal, and how much it said.
+    /// Whether someone listens to the journal.
     listener: bool,
-    events: u64,
-    outbox: Vec<(&'static str, Sent)>,
+    outbox: Vec<Sent>,
 }
 
 impl Cluster {
     /// A cluster that begins at `now`.
-    pub fn new(settings: Settings, now: f64) -> Self {
+    pub fn new(settings: &Settings, config: Value, now: f64) -> Self {
         let (cores, gpus) = (settings.cores_per_node, settings.gpus_per_node);
         let mut cluster = Self {
             now,
             stamp: now,
             epoch: now - traffic::PAST - 1.0,
-            random: settings.seed,
+            random: fastrand::Rng::with_seed(settings.seed),
+            rate: settings.rate,
             nodes: nodes::Nodes::new(settings.nodes, cores, gpus),
-            loaded: MODULES.split(' ').collect(),
+            loaded: MODULES.into(),
             ..Self::default()
         };
-        cluster.configure(settings.config);
+        cluster.configure(config);
         cluster.fill(settings.jobs);
-        cluster.set_rate(settings.rate);
+        if settings.rate > 0.0 {
+            cluster.later(0.0, life::Step::Arrival);
+        }
         cluster
     }
 
     /// Takes a new configuration. A queue that is no longer in it stays.
     fn configure(&mut self, config: Value) {
         let named = config["queues"].as_object().filter(|q| !q.is_empty());
-        let names: Vec<&str> = match named {
-            Some(queues) => queues.keys().map(|name| &**name).collect(),
-            None => vec![""],
-        };
+        let anonymous = || vec![""];
+        let names = named.map_or_else(anonymous, |queues| {
+            queues.keys().map(String::as_str).collect()
+        });
         for name in names {
             // named queues are stopped until they are started
-            let started = name.is_empty();
-            let queue = Queue { enabled: true, started, purged: 0 };
+            let queue = Queue { enabled: true, started: name.is_empty() };
             self.queues.entry(name.into()).or_insert(queue);
         }
         self.config = config;
     }
 
     fn load(&mut self, name: &str) -> Result<(), String> {
-        let known = MODULES.split(' ').find(|module| *module == name);
-        let known = known.ok_or(format!("{name}: module not found"))?;
+        let known = MODULES.into_iter().find(|module| *module == name);
+        let known = known.ok_or("module not found")?;
         if known == "job-list" && !self.loaded.contains("job-manager") {
-            return Err(format!("{name}: Function not implemented"));
+            return Err("Function not implemented".into());
         }
         if !self.loaded.insert(known) {
-            return Err(format!("{name}: module already exists"));
+            return Err("module already exists".into());
         }
         match known {
             "job-manager" => self.restart(),
-            "job-list" => {
-                self.listed = self.now + 0.05 + 46e-6 * self.jobs.len() as f64;
-            }
             _ => self.want_pass(),
         }
         Ok(())
@@ -168,13 +160,13 @@ impl Cluster {
 
     fn unload(&mut self, name: &str) -> Result<(), String> {
         if !self.loaded.remove(name) {
-            return Err(format!("{name}: No such file or directory"));
+            return Err("No such file or directory".into());
         }
         if name == "job-manager" {
             // job-list leaves with it
             self.loaded.remove("job-list");
-            self.outbox.push((JOURNAL, Sent::End(ENODATA)));
-            (self.listener, self.events) = (false, 0);
+            self.outbox.push((JOURNAL, Err(libc::ENODATA)));
+            self.listener = false;
         }
         Ok(())
     }
@@ -185,7 +177,7 @@ impl Instance for Cluster {
         self.answer(topic, payload)
     }
 
-    fn advance(&mut self, now: f64) -> Vec<(&'static str, Sent)> {
+    fn advance(&mut self, now: f64) -> Vec<Sent> {
         while self.next().is_some_and(|next| next <= now) {
             let Some(((time, _), step)) = self.due.pop_first() else { break };
             self.now = self.now.max(f64::from_bits(time));
@@ -201,7 +193,7 @@ impl Instance for Cluster {
         self.due.first_key_value().map(|(key, _)| f64::from_bits(key.0))
     }
 
-    fn command(&mut self, args: &[String]) -> Result<String, String> {
-        self.run_command(args)
+    fn command(&mut self, words: &[&str]) -> Result<String, String> {
+        self.run_command(words)
     }
 }

@@ -3,26 +3,32 @@
 
 use std::collections::BTreeMap;
 
-/// What becomes of a request.
-pub enum Answer {
-    /// One response.
-    Once(String),
-    /// An error, with Flux's text.
-    Failed(i32, String),
-    /// A stream: its first messages, made as they are taken (a backlog of a
-    /// million jobs never lies in memory at once). They show the instance as
-    /// it was when it was asked, however late they are taken, and come before
-    /// anything that `advance` returns from then on. The stream stays open.
-    Stream(Box<dyn Iterator<Item = String> + Send>),
+use serde_json::Value;
+
+/// What becomes of a request: its response, or the first messages of its
+/// stream, which stays open; or an error, with Flux's text.
+///
+/// They are made as they are taken (a backlog of a million jobs never lies in
+/// memory at once), show the instance as it was when it was asked, however
+/// late that is, and come before anything that `advance` returns from then on.
+pub type Answer = Result<Box<dyn Iterator<Item = String> + Send>, Failure>;
+
+/// An error number and its text.
+pub type Failure = (i32, String);
+
+/// An answer that is one response.
+pub fn once(answer: &Value) -> Answer {
+    Ok(Box::new(std::iter::once(answer.to_string())))
 }
 
-/// What comes on the open streams of a topic, to all holders alike.
-pub enum Sent {
-    /// One more response.
-    Message(String),
-    /// The end of the stream, as an error number.
-    End(i32),
+/// The error of a service that is not there, in Flux's words.
+pub fn no_service(topic: &str) -> Failure {
+    (libc::ENOSYS, format!("No service matching {topic} is registered"))
 }
+
+/// What comes on the open streams of a topic, to all holders alike: one more
+/// response, or the end as an error number.
+pub type Sent = (&'static str, Result<String, i32>);
 
 /// An instance as the modules in it see it.
 ///
@@ -35,12 +41,11 @@ pub trait Instance: Send {
         BTreeMap::new()
     }
 
-    /// Answers a request; an unknown service or method fails with ENOSYS.
+    /// Answers a request.
     fn request(&mut self, topic: &str, payload: &str) -> Answer;
 
-    /// Moves time on to `now` (epoch seconds), and returns what the streams
-    /// of each topic get.
-    fn advance(&mut self, now: f64) -> Vec<(&'static str, Sent)>;
+    /// Moves time on to `now` (epoch seconds).
+    fn advance(&mut self, now: f64) -> Vec<Sent>;
 
     /// When something happens next, if anything will by itself.
     fn next(&self) -> Option<f64>;
@@ -48,5 +53,5 @@ pub trait Instance: Send {
     /// Carries out a command line: submit, cancel, queue, jobs and so on.
     /// `module-load NAME`, `module-unload NAME` and `config-load JSON` are
     /// for the host's own commands.
-    fn command(&mut self, args: &[String]) -> Result<String, String>;
+    fn command(&mut self, words: &[&str]) -> Result<String, String>;
 }

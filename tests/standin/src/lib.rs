@@ -19,6 +19,5 @@ pub mod recorded;
 /// The program: takes its arguments from the process, returns the exit code.
 #[unsafe(no_mangle)]
 pub extern "C" fn standin_main() -> i32 {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    host::main(&args)
+    host::main(std::env::args().skip(1).collect())
 }

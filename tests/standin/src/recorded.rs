@@ -1,16 +1,15 @@
 //! Plays recordings of an instance: the job journal, a response a line, and
 //! what it answers. Up to the sentinel the journal is the backlog; the rest
-//! follows once someone listens, at its own pace or at once.
+//! follows once someone listens, at its own pace.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::instance::{Answer, Instance, Sent};
+use crate::instance::{Answer, Instance, Sent, no_service, once};
 
 const JOURNAL: &str = "job-manager.events-journal";
-const ENOSYS: i32 = 38;
 
 /// What an instance says of itself.
 #[derive(Deserialize)]
@@ -32,7 +31,8 @@ const NO_ANSWERS: &str = r#"{"attributes": {}, "streams": {}, "answers": {
 pub struct Recorded {
     answers: Answers,
     backlog: Vec<String>,
-    /// Each with when it comes, in seconds after the first.
+    /// Each with when it comes, in seconds after the first. Where time is not
+    /// real that is at once.
     live: Vec<(f64, String)>,
     now: f64,
     /// When playing began, and how many lines came.
@@ -40,25 +40,20 @@ pub struct Recorded {
 }
 
 impl Recorded {
-    /// Reads the text of a journal, to be played at its own pace or not, and
-    /// that of the answers.
-    pub fn new(
-        journal: &str,
-        answers: Option<&str>,
-        paced: bool,
-    ) -> Result<Self, String> {
-        let answers = serde_json::from_str(answers.unwrap_or(NO_ANSWERS))
+    /// Reads the text of a journal, and that of the answers.
+    pub fn new(journal: &str, answers: Option<String>) -> Result<Self, String> {
+        let answers = answers.as_deref().unwrap_or(NO_ANSWERS);
+        let answers = serde_json::from_str(answers)
             .map_err(|error| format!("answers: {error}"))?;
         let (mut backlog, mut live) = (Vec::new(), Vec::new());
         let (mut synced, mut first) = (false, None);
         for line in journal.lines() {
-            let response: Value =
-                serde_json::from_str(line).map_err(|e| e.to_string())?;
+            let response: Value = serde_json::from_str(line)
+                .map_err(|e| format!("journal: {e}"))?;
             if synced {
                 let time = response["events"][0]["timestamp"].as_f64();
-                let time = time.ok_or("a line has no event")?;
-                let after = time - *first.get_or_insert(time);
-                live.push((if paced { after } else { 0.0 }, line.into()));
+                let time = time.ok_or("journal: a line has no event")?;
+                live.push((time - *first.get_or_insert(time), line.into()));
             } else {
                 backlog.push(line.to_owned());
                 synced = response["id"] == -1;
@@ -66,7 +61,7 @@ impl Recorded {
         }
         match synced {
             true => Ok(Self { answers, backlog, live, now: 0.0, played: None }),
-            false => Err("no sentinel".into()),
+            false => Err("journal: no sentinel".into()),
         }
     }
 }
@@ -79,28 +74,23 @@ impl Instance for Recorded {
     fn request(&mut self, topic: &str, payload: &str) -> Answer {
         if topic == JOURNAL {
             self.played = Some((self.now, 0));
-            return Answer::Stream(Box::new(self.backlog.clone().into_iter()));
+            return Ok(Box::new(self.backlog.clone().into_iter()));
         }
         if let Some(stream) = self.answers.streams.get(topic) {
             let said: Vec<_> = stream.iter().map(Value::to_string).collect();
-            return Answer::Stream(Box::new(said.into_iter()));
+            return Ok(Box::new(said.into_iter()));
         }
-        match self.answers.answers.get(&format!("{topic} {payload}")) {
-            Some(answer) => Answer::Once(answer.to_string()),
-            None => {
-                let text = format!("No service matching {topic} is registered");
-                Answer::Failed(ENOSYS, text)
-            }
-        }
+        let answer = self.answers.answers.get(&format!("{topic} {payload}"));
+        answer.map_or_else(|| Err(no_service(topic)), once)
     }
 
-    fn advance(&mut self, now: f64) -> Vec<(&'static str, Sent)> {
+    fn advance(&mut self, now: f64) -> Vec<Sent> {
         self.now = now;
         let mut sent = Vec::new();
         while self.next().is_some_and(|due| due <= now) {
             let Some((_, line)) = &mut self.played else { break };
             let message = self.live[*line].1.clone();
-            sent.push((JOURNAL, Sent::Message(message)));
+            sent.push((JOURNAL, Ok(message)));
             *line += 1;
         }
         sent
@@ -111,7 +101,7 @@ impl Instance for Recorded {
         self.live.get(line).map(|(after, _)| began + after)
     }
 
-    fn command(&mut self, args: &[String]) -> Result<String, String> {
-        Err(format!("{}: this is a recording", args.join(" ")))
+    fn command(&mut self, words: &[&str]) -> Result<String, String> {
+        Err(format!("{}: this is a recording", words.join(" ")))
     }
 }

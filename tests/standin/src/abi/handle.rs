@@ -1,137 +1,78 @@
 //! The handle, `flux_t`, and the functions that only look at it.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::ffi::{CString, c_int, c_void};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::ffi::{CString, c_char, c_double, c_int, c_void};
+use std::sync::{Arc, mpsc};
 
-use super::future::Future;
-use super::message::{Inbox, Message, Request};
-use super::reactor::Timer;
-use super::request::{Handler, Incoming};
-use super::{Text, c_text, fail, no_service};
+use super::reactor::Watcher;
+use super::{Inbox, Message, Request, Text, fail};
+use crate::host::Host;
+use crate::instance::no_service;
 
-/// What a handle needs of the host; called on the module's thread.
-pub trait Broker: Send + Sync {
-    /// Sees to it that the request is answered, and never waits.
-    fn route(&self, request: Request);
-    /// A line for the log.
-    fn log(&self, name: &str, level: i32, text: &str);
-    /// The attributes of the broker.
-    fn attributes(&self) -> &BTreeMap<String, String>;
-}
+/// The type of every module's `mod_main`.
+pub type ModMain =
+    unsafe extern "C-unwind" fn(*mut Handle, c_int, *mut *mut c_char) -> c_int;
 
-/// One module's connection. Used by its thread only.
+/// One load of a module, and its connection. It begins as in parts.c.
+#[repr(C)]
 pub struct Handle {
-    pub(super) broker: Arc<dyn Broker>,
-    pub(super) inbox: Arc<Inbox>,
-    pub(super) name: CString,
-    attributes: BTreeMap<String, CString>,
-    pub(super) debug_flags: Option<Box<c_int>>,
+    pub(crate) mod_main: ModMain,
+    pub(crate) argc: c_int,
+    pub(crate) argv: *mut *mut c_char,
+    pub(crate) thread_name: *const c_char,
+    pub(crate) rc: c_int,
+    pub(crate) errno: c_int,
+    /// The inbox's.
+    pub(crate) fd: c_int,
+    /// What is next: a wait of so long, or a call with what.
+    pub(crate) seconds: c_double,
+    pub(crate) watcher: *mut Watcher,
+    pub(crate) message: *const Request,
 
-    /// Called when the reactor runs for the first time.
-    pub(super) entered: Option<Box<dyn FnOnce() + Send>>,
-    pub(super) stopped: bool,
-    /// What came while a request was waited for.
-    pub(super) deferred: VecDeque<Message>,
-    pub(super) timers: Vec<*mut Timer>,
-    pub(super) handlers: Vec<*mut Handler>,
+    pub(crate) name: CString,
+    /// What the pointers above point to.
+    pub(crate) strings: (CString, Vec<CString>, Vec<*mut c_char>),
+    pub(crate) host: Arc<Host>,
+    pub(crate) inbox: Arc<Inbox>,
+    /// Ok when the reactor first runs, and an errno when all is over.
+    pub(crate) progress: mpsc::Sender<Result<(), i32>>,
+    pub(crate) entered: bool,
+
+    pub(crate) stopped: bool,
+    /// There once NAME.debug was used.
+    pub(crate) debug_flags: Option<Box<c_int>>,
+    /// Requests that came while a response was waited for.
+    pub(crate) deferred: VecDeque<Request>,
+    /// Timers, futures and handlers, the oldest first.
+    pub(crate) watchers: Vec<*mut Watcher>,
     /// The request that a handler has been called with.
-    pub(super) current: Option<Box<Incoming>>,
-    pub(super) futures: BTreeMap<u32, *mut Future>,
-    /// Fulfilled, and not yet continued.
-    pub(super) ready: VecDeque<u32>,
-    pub(super) next_tag: u32,
-    /// Requests made, requests taken: for the default `stats-get`.
-    pub(super) counts: (u64, u64),
+    pub(crate) current: Option<Box<Request>>,
+    pub(crate) last_tag: u32,
 }
 
 impl Handle {
-    /// Opens a handle for the module `name`.
-    pub fn new(
-        broker: Arc<dyn Broker>,
-        inbox: Arc<Inbox>,
-        name: &str,
-        entered: impl FnOnce() + Send + 'static,
-    ) -> Self {
-        let attributes = broker
-            .attributes()
-            .iter()
-            .map(|(key, value)| (key.clone(), c_text(value)))
-            .collect();
-        Self {
-            broker,
-            inbox,
-            name: c_text(name),
-            attributes,
-            debug_flags: None,
-            entered: Some(Box::new(entered)),
-            stopped: false,
-            deferred: VecDeque::new(),
-            timers: Vec::new(),
-            handlers: Vec::new(),
-            current: None,
-            futures: BTreeMap::new(),
-            ready: VecDeque::new(),
-            next_tag: 1,
-            counts: (0, 0),
+    /// Closes the inbox; who still waits for an answer gets none. Says what
+    /// the module should have destroyed, if anything.
+    pub fn close(&mut self) -> Option<String> {
+        let left = self.inbox.close().into_iter();
+        let left = left.filter_map(|message| match message {
+            Message::Request(request) => Some(request),
+            Message::Responses(..) => None,
+        });
+        for request in self.deferred.drain(..).chain(left) {
+            request.reply.fail(no_service(&request.topic.to_string_lossy()));
         }
-    }
-
-    /// Whether the reactor has run.
-    pub fn was_entered(&self) -> bool {
-        self.entered.is_none()
-    }
-
-    /// What the module should have destroyed, if anything.
-    pub fn leaks(&self) -> Option<String> {
-        let counts = [
-            (self.futures.len(), "futures"),
-            (self.timers.len(), "timers"),
-            (self.handlers.len(), "message handlers"),
-        ];
-        let leaks: Vec<_> = counts
-            .iter()
-            .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        (!leaks.is_empty()).then(|| leaks.join(", "))
-    }
-
-    /// Closes the inbox; who still waits for an answer gets none.
-    pub fn close(&mut self) {
-        self.current = None;
-        let left = self.deferred.drain(..).chain(self.inbox.close());
-        for message in left {
-            if let Message::Request(request) = message {
-                request.reply.send(Err(no_service(&request.topic)));
-            }
-        }
-    }
-}
-
-/// The handle that something was made from.
-pub(super) struct Owner(*mut Handle);
-
-impl Owner {
-    pub(super) fn of(handle: &mut Handle) -> Self {
-        Self(handle)
-    }
-
-    /// Uses it, and does not keep it.
-    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Handle) -> R) -> R {
-        // SAFETY: a handle is closed after all that is made from it, is used
-        // on one thread, and none of these functions calls another module's.
-        f(unsafe { &mut *self.0 })
+        let leaks: Vec<_> = self.each().map(|w| w.kind).collect();
+        (!leaks.is_empty()).then(|| format!("{leaks:?}"))
     }
 }
 
 /// Null where there is no such thing.
 #[unsafe(no_mangle)]
 pub extern "C" fn flux_aux_get(h: &mut Handle, name: Text) -> *mut c_void {
-    match (&*name.get_or_empty(), &mut h.debug_flags) {
-        ("flux::name", _) => h.name.as_ptr().cast_mut().cast(),
-        // there once NAME.debug was used
-        ("flux::debug_flags", Some(flags)) => (&raw mut **flags).cast(),
+    match (name.get().to_bytes(), &mut h.debug_flags) {
+        (b"flux::name", _) => h.name.as_ptr().cast_mut().cast(),
+        (b"flux::debug_flags", Some(flags)) => (&raw mut **flags).cast(),
         _ => {
             fail(libc::ENOENT);
             std::ptr::null_mut()
@@ -142,11 +83,13 @@ pub extern "C" fn flux_aux_get(h: &mut Handle, name: Text) -> *mut c_void {
 /// Null where there is no such attribute.
 #[unsafe(no_mangle)]
 pub extern "C" fn flux_attr_get(h: &Handle, name: Text) -> Text {
-    let value = h.attributes.get(&*name.get_or_empty());
-    if value.is_none() {
-        fail(libc::ENOENT);
+    match h.host.attributes.get(&*name.get().to_string_lossy()) {
+        Some(value) => Text::of(value),
+        None => {
+            fail(libc::ENOENT);
+            Text(std::ptr::null())
+        }
     }
-    Text::of(value)
 }
 
 /// There is one rank.
@@ -162,9 +105,9 @@ pub extern "C" fn flux_get_reactor(h: *mut Handle) -> *mut Handle {
     h
 }
 
-/// What log.c makes of `flux_log`.
+/// What parts.c makes of `flux_log`.
 #[unsafe(no_mangle)]
 pub extern "C" fn standin_log(h: &Handle, level: c_int, text: Text) {
-    let name = h.name.to_string_lossy();
-    h.broker.log(&name, level, text.get_or_empty().trim_end());
+    let (name, text) = (h.name.to_string_lossy(), text.get());
+    h.host.log(&name, level, text.to_string_lossy().trim_end());
 }

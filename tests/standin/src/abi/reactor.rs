@@ -1,69 +1,95 @@
-//! What is next: timers, then continuations, then one message. reactor.c
-//! makes the call.
+//! What is next: timers, then continuations, then one message. parts.c makes
+//! the call.
 
-use std::ffi::{c_double, c_int, c_void};
+use std::collections::VecDeque;
+use std::ffi::{CString, c_double, c_int, c_void};
 use std::ptr;
 use std::time::{Duration, Instant};
 
-use super::handle::Owner;
-use super::message::Message;
-use super::{Handle, fail};
+use super::inbox::Taken;
+use super::{Handle, Response, fail};
 
 unsafe extern "C" {
     /// Waits until the descriptor is readable or that many seconds passed.
     /// A cancellation point, so not one to call with cancellation on.
-    pub(super) safe fn standin_wait(fd: c_int, seconds: c_double);
+    pub(crate) safe fn standin_wait(fd: c_int, seconds: c_double);
 }
 
-/// The kinds of [`Call`], as in reactor.c.
-#[derive(Clone, Copy)]
+/// What is next, as in parts.c; and what a [`Watcher`] is.
+#[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C)]
-pub(super) enum Kind {
+pub enum Next {
+    /// No call but a wait.
     Wait,
+    /// The call of a timer.
     Timer,
-    Continuation,
-    Request,
+    /// That of a continuation.
+    Future,
+    /// That of a message handler.
+    Handler,
+    /// The end.
     Stop,
 }
 
-/// What reactor.c shall do.
+/// What the reactor watches, and whom it calls: `flux_watcher_t` (a timer),
+/// `flux_future_t` and `flux_msg_handler_t`.
 #[repr(C)]
-pub struct Call {
-    pub(super) kind: Kind,
-    pub(super) fd: c_int,
-    pub(super) seconds: c_double,
+pub struct Watcher {
+    /// Null until it is to be called.
     pub(super) function: *const c_void,
-    pub(super) object: *mut c_void,
-    pub(super) message: *const c_void,
     pub(super) arg: *mut c_void,
+
+    h: *mut Handle,
+    pub(super) kind: Next,
+    /// When a timer runs, or a future fails that has no response by then.
+    pub(super) due: Option<Instant>,
+    /// Seconds from the start until then, and between runs.
+    pub(super) after: f64,
+    repeat: f64,
+    /// What a handler answers, and whether it does yet.
+    pub(super) topic: CString,
+    pub(super) started: bool,
+    /// What a future's responses are known by, and those that came; the first
+    /// is the one it shows.
+    pub(super) tag: u32,
+    pub(super) responses: VecDeque<Response>,
+    /// The continuation was called with it.
+    pub(super) called: bool,
 }
 
-impl Call {
-    /// A call of this kind with nothing in it.
-    pub(super) const fn new(kind: Kind) -> Self {
-        Self {
+impl Watcher {
+    pub(super) fn new(h: &mut Handle, kind: Next) -> Box<Self> {
+        let mut watcher = Box::new(Self {
+            h,
             kind,
-            fd: -1,
-            seconds: -1.0,
             function: ptr::null(),
-            object: ptr::null_mut(),
-            message: ptr::null(),
             arg: ptr::null_mut(),
-        }
+            due: None,
+            after: -1.0,
+            repeat: 0.0,
+            topic: CString::default(),
+            started: false,
+            tag: 0,
+            responses: VecDeque::new(),
+            called: false,
+        });
+        h.watchers.push(&raw mut *watcher);
+        watcher
+    }
+
+    /// Its handle, used and not kept.
+    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Handle) -> R) -> R {
+        // SAFETY: a handle is closed after all that is made from it, is used
+        // on one thread, and none of these functions calls another module's.
+        f(unsafe { &mut *self.h })
     }
 }
 
-type TimerFn = extern "C" fn(*mut Handle, *mut Timer, c_int, *mut c_void);
-
-/// A timer, the only kind of `flux_watcher_t` that is needed.
-pub struct Timer {
-    owner: Owner,
-    after: f64,
-    repeat: f64,
-    /// None before it is started, and after a timer that does not repeat.
-    due: Option<Instant>,
-    function: TimerFn,
-    arg: *mut c_void,
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        let this: *mut Self = self;
+        self.with(|h| h.watchers.retain(|other| *other != this));
+    }
 }
 
 /// The moment that many seconds after another; None is never.
@@ -72,80 +98,76 @@ pub(super) fn later(from: Instant, seconds: f64) -> Option<Instant> {
 }
 
 impl Handle {
-    fn next(&mut self) -> Call {
-        if let Some(entered) = self.entered.take() {
-            entered();
+    /// What there is, the oldest first. Each is used and not kept.
+    pub(super) fn each(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = &mut Watcher> + '_ {
+        // SAFETY: what is listed is alive, for its drop takes it off; and C
+        // has no references.
+        self.watchers.iter().map(|watcher| unsafe { &mut **watcher })
+    }
+
+    fn next(&mut self) -> Next {
+        if !std::mem::replace(&mut self.entered, true) {
+            let _ = self.progress.send(Ok(()));
         }
         self.current = None;
-        loop {
-            if std::mem::take(&mut self.stopped) {
-                return Call::new(Kind::Stop);
-            }
+        while !std::mem::take(&mut self.stopped) {
             let now = Instant::now();
-            if let Some(call) = self.timer(now) {
-                return call;
+            let due = self.timer(now).or_else(|| self.future(now));
+            if let Some(watcher) = due {
+                let kind = watcher.kind;
+                self.watcher = watcher;
+                return kind;
             }
-            self.time_out(now);
-            if let Some(call) = self.continuation() {
-                return call;
-            }
-            match self.deferred.pop_front().or_else(|| self.inbox.pop()) {
-                Some(Message::Response(tag, response)) => {
+            let first = self.deferred.pop_front().map(Taken::Request);
+            match first.or_else(|| self.inbox.pop()) {
+                Some(Taken::Response(tag, response)) => {
                     self.fulfill(tag, response);
                 }
-                Some(Message::Request(request)) => {
-                    if let Some(call) = self.request(request) {
-                        return call;
+                Some(Taken::Request(request)) => {
+                    if self.request(request) {
+                        return Next::Handler;
                     }
                 }
-                // the inbox turns these into responses
-                Some(Message::Backlog(..)) => {}
-                None => return self.wait(now),
+                None => {
+                    self.seconds = self.until_due(now);
+                    return Next::Wait;
+                }
             }
         }
+        Next::Stop
     }
 
     /// The timer that has been due for the longest.
-    fn timer(&mut self, now: Instant) -> Option<Call> {
-        // SAFETY: what is listed is alive: destroying takes it off.
-        let due = |timer: &*mut Timer| unsafe { (**timer).due };
-        let timer = self.timers.iter().copied().min_by_key(|timer| {
-            let due = due(timer);
-            (due.is_none(), due)
-        })?;
-        let at = due(&timer).filter(|at| *at <= now)?;
-        // SAFETY: as above.
-        let t = unsafe { &mut *timer };
-        let again = (t.repeat > 0.0).then(|| later(at, t.repeat)).flatten();
+    fn timer(&self, now: Instant) -> Option<&mut Watcher> {
+        let timers = self.each().filter(|w| w.kind == Next::Timer);
+        let due = timers.filter(|w| w.due.is_some_and(|at| at <= now));
+        let timer = due.min_by_key(|w| w.due)?;
         // one that is late does not run twice in a row to make up for it
-        t.due = again.map(|at| at.max(now));
-        let mut call = Call::new(Kind::Timer);
-        call.function = t.function as *const c_void;
-        call.object = timer.cast();
-        call.arg = t.arg;
-        Some(call)
+        let again = timer.due.and_then(|at| later(at, timer.repeat));
+        timer.due = again.filter(|_| timer.repeat > 0.0).map(|at| at.max(now));
+        Some(timer)
     }
 
-    fn wait(&self, now: Instant) -> Call {
-        // SAFETY: what is listed is alive.
-        let timers = self.timers.iter().filter_map(|t| unsafe { (**t).due });
-        let next = timers.chain(self.deadlines()).min();
-        let mut call = Call::new(Kind::Wait);
-        call.fd = self.inbox.fd();
-        if let Some(next) = next {
-            let wait = next.saturating_duration_since(now);
+    /// For how long nothing is due; -1 is for ever.
+    fn until_due(&self, now: Instant) -> f64 {
+        // a future that has a response has no time limit
+        let open = self.each().filter(|w| w.responses.is_empty());
+        open.filter_map(|w| w.due).min().map_or(-1.0, |next| {
             // poll(2) rounds down, and this would be called for nothing
-            call.seconds = wait.as_secs_f64() + 1e-6;
-        }
-        call
+            next.saturating_duration_since(now).as_secs_f64() + 1e-6
+        })
     }
 }
 
-/// What reactor.c asks.
+/// What parts.c asks.
 #[unsafe(no_mangle)]
-pub extern "C" fn standin_next(h: &mut Handle, call: &mut Call) {
-    *call = h.next();
+pub extern "C" fn standin_next(h: &mut Handle) -> Next {
+    h.next()
 }
+
+type TimerFn = extern "C" fn(*mut Handle, *mut Watcher, c_int, *mut c_void);
 
 /// It does nothing until it is started.
 #[unsafe(no_mangle)]
@@ -155,21 +177,20 @@ pub extern "C" fn flux_timer_watcher_create(
     repeat: c_double,
     function: TimerFn,
     arg: *mut c_void,
-) -> Option<Box<Timer>> {
+) -> Option<Box<Watcher>> {
     if after < 0.0 || repeat < 0.0 {
         fail(libc::EINVAL);
         return None;
     }
-    let owner = Owner::of(h);
-    let mut timer =
-        Box::new(Timer { owner, after, repeat, due: None, function, arg });
-    h.timers.push(&raw mut *timer);
+    let mut timer = Watcher::new(h, Next::Timer);
+    (timer.after, timer.repeat) = (after, repeat);
+    (timer.function, timer.arg) = (function as *const c_void, arg);
     Some(timer)
 }
 
 /// From now on it counts.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_watcher_start(timer: Option<&mut Timer>) {
+pub extern "C" fn flux_watcher_start(timer: Option<&mut Watcher>) {
     if let Some(timer) = timer {
         timer.due = later(Instant::now(), timer.after);
     }
@@ -177,9 +198,6 @@ pub extern "C" fn flux_watcher_start(timer: Option<&mut Timer>) {
 
 /// It is not called again.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_watcher_destroy(timer: Option<Box<Timer>>) {
-    if let Some(timer) = timer {
-        let this = |other: &*mut Timer| ptr::eq(*other, &raw const *timer);
-        timer.owner.with(|h| h.timers.retain(|other| !this(other)));
-    }
+pub extern "C" fn flux_watcher_destroy(timer: Option<Box<Watcher>>) {
+    drop(timer);
 }

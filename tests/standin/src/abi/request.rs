@@ -1,14 +1,11 @@
 //! Requests that the module answers.
 
-use std::ffi::{CString, c_int, c_void};
-use std::ptr;
+use std::ffi::{c_int, c_void};
 
-use super::handle::Owner;
-use super::message::Request;
-use super::reactor::{Call, Kind};
-use super::{Handle, Text, c_text, methods};
+use serde_json::Value;
 
-pub(super) const ROLE_OWNER: u32 = 1;
+use super::reactor::{Next, Watcher};
+use super::{Handle, Request, Response, Text, c_text};
 
 /// `struct flux_match`.
 #[repr(C)]
@@ -19,72 +16,44 @@ pub struct Match {
 }
 
 type HandlerFn =
-    extern "C" fn(*mut Handle, *mut Handler, *const Incoming, *mut c_void);
-
-/// `flux_msg_handler_t`. Topics are compared, globs are not understood.
-pub struct Handler {
-    owner: Owner,
-    topic: String,
-    rolemask: u32,
-    started: bool,
-    function: HandlerFn,
-    arg: *mut c_void,
-}
-
-/// `flux_msg_t`: a request, for the time of its handler's call.
-pub struct Incoming {
-    request: Request,
-    topic: CString,
-    payload: Option<CString>,
-}
+    extern "C" fn(*mut Handle, *mut Watcher, *const Request, *mut c_void);
 
 impl Handle {
-    /// The call that answers a request, or None if it has been answered.
-    pub(super) fn request(&mut self, request: Request) -> Option<Call> {
-        self.counts.1 += 1;
+    /// Answers a request, or says that its handler is to be called.
+    pub(super) fn request(&mut self, request: Request) -> bool {
         // the last registered is asked first
-        let handler = self.handlers.iter().rev().copied().find(|handler| {
-            // SAFETY: what is listed is alive: destroying takes it off.
-            let handler = unsafe { &**handler };
-            handler.started && handler.topic == request.topic
+        let handler = self.each().rev().find(|w| {
+            w.kind == Next::Handler && w.started && w.topic == request.topic
         });
         let Some(handler) = handler else {
-            let response = methods::answer(self, &request);
+            let response = self.answer(&request);
             request.reply.send(response);
-            return None;
+            return false;
         };
-        // SAFETY: as above.
-        let h = unsafe { &*handler };
-        if let Err(refusal) = admit(&request, h.rolemask) {
-            request.reply.send(Err(refusal));
-            return None;
-        }
-        let incoming = Box::new(Incoming {
-            topic: c_text(&request.topic),
-            payload: request.payload.as_deref().map(c_text),
-            request,
-        });
-        let mut call = Call::new(Kind::Request);
-        call.function = h.function as *const c_void;
-        call.object = handler.cast();
-        call.arg = h.arg;
-        call.message = ptr::from_ref(&*incoming).cast();
-        self.current = Some(incoming);
-        Some(call)
+        self.watcher = handler;
+        self.message = &**self.current.insert(Box::new(request));
+        true
     }
-}
 
-/// Whether the sender may do what needs one of these roles.
-pub(super) fn admit(
-    request: &Request,
-    rolemask: u32,
-) -> Result<(), (i32, String)> {
-    let text = match rolemask {
-        _ if request.role & rolemask != 0 => return Ok(()),
-        ROLE_OWNER => "Request requires owner credentials",
-        _ => "Request rejected due to insufficient privilege",
-    };
-    Err((libc::EPERM, text.into()))
+    /// What every module answers by itself, as far as anybody asks here.
+    fn answer(&mut self, request: &Request) -> Response {
+        let topic = request.topic.to_string_lossy();
+        match topic.rsplit_once('.').map_or("", |topic| topic.1) {
+            "shutdown" => self.stopped = true,
+            "debug" => {
+                let asked: Value =
+                    serde_json::from_slice(request.payload.to_bytes())
+                        .unwrap_or_default();
+                let flags = self.debug_flags.get_or_insert_default();
+                **flags |= asked["flags"].as_i64().unwrap_or(0) as c_int;
+            }
+            _ => {
+                let text = format!("Unknown service method '{topic}'");
+                return Err((libc::ENOSYS, c_text(&text)));
+            }
+        }
+        Ok(c_text(""))
+    }
 }
 
 /// It is asked nothing until it is started.
@@ -94,52 +63,41 @@ pub extern "C" fn flux_msg_handler_create(
     matching: Match,
     function: HandlerFn,
     arg: *mut c_void,
-) -> Box<Handler> {
-    let mut handler = Box::new(Handler {
-        owner: Owner::of(h),
-        topic: matching.topic_glob.get_or_empty(),
-        rolemask: ROLE_OWNER,
-        started: false,
-        function,
-        arg,
-    });
-    h.handlers.push(&raw mut *handler);
+) -> Box<Watcher> {
+    let mut handler = Watcher::new(h, Next::Handler);
+    handler.topic = matching.topic_glob.get();
+    (handler.function, handler.arg) = (function as *const c_void, arg);
     handler
 }
 
-/// Those with these roles may ask it too.
+/// Here all who ask are the owner.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_msg_handler_allow_rolemask(mh: &mut Handler, mask: u32) {
-    mh.rolemask |= mask;
-}
+pub extern "C" fn flux_msg_handler_allow_rolemask(_: &Watcher, _mask: u32) {}
 
 /// From now on it is asked.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_msg_handler_start(mh: &mut Handler) {
-    mh.started = true;
+pub extern "C" fn flux_msg_handler_start(handler: &mut Watcher) {
+    handler.started = true;
 }
 
 /// It is not asked again.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_msg_handler_destroy(mh: Option<Box<Handler>>) {
-    if let Some(mh) = mh {
-        let this = |other: &*mut Handler| ptr::eq(*other, &raw const *mh);
-        mh.owner.with(|h| h.handlers.retain(|other| !this(other)));
-    }
+pub extern "C" fn flux_msg_handler_destroy(handler: Option<Box<Watcher>>) {
+    drop(handler);
 }
 
 /// The strings live as long as the message.
 #[unsafe(no_mangle)]
 pub extern "C" fn flux_request_decode(
-    msg: &Incoming,
+    msg: &Request,
     topic: Option<&mut Text>,
     payload: Option<&mut Text>,
 ) -> c_int {
     if let Some(topic) = topic {
-        *topic = Text::of(Some(&msg.topic));
+        *topic = Text::of(&msg.topic);
     }
     if let Some(payload) = payload {
-        *payload = Text::of(msg.payload.as_ref());
+        *payload = Text::of(&msg.payload);
     }
     0
 }
@@ -148,10 +106,10 @@ pub extern "C" fn flux_request_decode(
 #[unsafe(no_mangle)]
 pub extern "C" fn flux_respond(
     _: &Handle,
-    msg: &Incoming,
+    msg: &Request,
     payload: Text,
 ) -> c_int {
-    msg.request.reply.send(Ok(payload.get()));
+    msg.reply.send(Ok(payload.get()));
     0
 }
 
@@ -159,10 +117,10 @@ pub extern "C" fn flux_respond(
 #[unsafe(no_mangle)]
 pub extern "C" fn flux_respond_error(
     _: &Handle,
-    msg: &Incoming,
+    msg: &Request,
     errno: c_int,
     text: Text,
 ) -> c_int {
-    msg.request.reply.send(Err((errno, text.get_or_empty())));
+    msg.reply.send(Err((errno, text.get())));
     0
 }

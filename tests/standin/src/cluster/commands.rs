@@ -1,7 +1,6 @@
 //! What the commands of `flux` that tests use do to the simulation.
 
-use std::str::FromStr;
-
+use clap::Parser;
 use serde_json::json;
 
 use super::job::{Event, Job, RESULTS, Spec, State};
@@ -9,72 +8,101 @@ use super::{Cluster, nodes};
 
 type Outcome = Result<String, String>;
 
+/// Options of `submit`.
+#[derive(Parser)]
+#[command(no_binary_name = true)]
+struct Submit {
+    #[arg(short, long, default_value = "")]
+    queue: String,
+    #[arg(short = 'N', long, default_value_t = 0)]
+    nodes: u32,
+    #[arg(short, long)]
+    ntasks: Option<u32>,
+    #[arg(short, long, default_value_t = 1)]
+    cores_per_task: u32,
+    #[arg(short, long, default_value_t = 0)]
+    gpus_per_task: u32,
+    #[arg(short = 'x', long)]
+    exclusive: bool,
+    #[arg(short, long, value_parser = duration)]
+    time_limit: Option<f64>,
+    #[arg(long, default_value = "default", value_parser = urgency)]
+    urgency: u32,
+    #[arg(long)]
+    dependency: Vec<String>,
+    #[arg(long)]
+    setattr: Vec<String>,
+    #[arg(long, default_value = "1")]
+    cc: String,
+    #[arg(long)]
+    quiet: bool,
+    /// What it is called is what it does.
+    #[arg(trailing_var_arg = true)]
+    command: Vec<String>,
+}
+
 impl Cluster {
-    pub(super) fn run_command(&mut self, args: &[String]) -> Outcome {
-        let words: Vec<&str> = args.iter().map(|arg| &**arg).collect();
-        let done = |()| String::new();
-        match words[..] {
-            ["module-load", name] => self.load(name).map(done),
-            ["module-unload", name] => self.unload(name).map(done),
-            ["module-list"] => {
-                let line = |name: &&str| format!("{name}\n");
-                Ok(self.loaded.iter().map(line).collect())
+    pub(super) fn run_command(&mut self, words: &[&str]) -> Outcome {
+        let mut text = String::new();
+        match *words {
+            ["module-load", name] => self.load(name)?,
+            ["module-unload", name] => self.unload(name)?,
+            ["module", "list"] => {
+                text = self.loaded.iter().map(|n| format!("{n}\n")).collect();
             }
             ["config-load", text] => {
-                let config = serde_json::from_str(text);
-                self.configure(config.map_err(|error| error.to_string())?);
-                Ok(String::new())
+                self.configure(serde_json::from_str(text).map_err(display)?);
             }
             ["resource", "drain", ranks, ref reason @ ..] => {
-                let why = (self.now, reason.join(" "));
-                for rank in nodes::ids(ranks)? {
-                    self.nodes.drained.insert(rank, why.clone());
-                }
-                Ok(String::new())
+                let why = json!({
+                    "timestamp": self.now, "reason": reason.join(" "),
+                });
+                let all = nodes::ids(ranks)?.map(|rank| (rank, why.clone()));
+                self.nodes.drained.extend(all);
+            }
+            ["resource", "undrain", ranks] => {
+                let ranks = nodes::ids(ranks)?;
+                self.nodes.drained.retain(|rank, _| !ranks.contains(rank));
+                self.want_pass();
             }
             ["jobs", ref args @ ..] if self.loaded.contains("job-list") => {
-                Ok(self.list(args))
+                text = self.list(args);
             }
             _ if !self.loaded.contains("job-manager") => {
-                Err("No service matching job-manager is registered".into())
+                return Err("No service matching job-manager".into());
             }
-            ["submit", ref args @ ..] => self.submit_all(args),
-            ["cancel", ref args @ ..] => self.cancel(args).map(done),
-            ["update", ref args @ ..] => self.update(args).map(done),
+            ["submit", ref args @ ..] => text = self.submit_all(args)?,
+            ["cancel", ref args @ ..] => self.cancel(args)?,
+            ["update", ref args @ ..] => self.update(args)?,
             ["queue", "idle", ..] => {
-                let idle = self.jobs.len() == self.inactive.len();
-                Ok(format!("{idle}\n"))
+                text = (self.jobs.len() == self.inactive).to_string();
             }
-            ["queue", verb, ref args @ ..] => self.queue(verb, args),
-            ["job", "raise", ref args @ ..] => {
-                let kind = option(args, "--type", "-t").unwrap_or("cancel");
-                let severity = number_of(args, "--severity", "-s", 0)?;
-                let names = names(args);
-                let (id, note) = names.split_first().ok_or("no job id")?;
-                let note = note.join(" ");
-                self.ask(id, Event::exception(kind, severity, &note)).map(done)
+            ["queue", verb, ref args @ ..] => self.queue(verb, args)?,
+            ["job", "raise", kind, severity, id, note] => {
+                let kind = kind.trim_start_matches("--type=");
+                let severity = severity.trim_start_matches("--severity=");
+                let severity = severity.parse().map_err(display)?;
+                self.ask(id, Event::exception(kind, severity, note))?;
             }
-            ["job", "wait-event", ref args @ ..] => self.wait_event(args),
-            ["job", "purge", ref args @ ..] => {
-                let keep = number_of(args, "--num-limit", "", u32::MAX)?;
-                let purged = self.purge(keep as usize);
-                Ok(format!("purged {purged} inactive jobs\n"))
+            // it is the caller who waits
+            ["job", "wait-event", .., id, name] => {
+                let (_, job) = self.find(id)?;
+                let happened = job.log.iter().any(|event| event.name == name);
+                if !happened && job.state == State::Inactive {
+                    return Err(format!("event '{name}' never received"));
+                }
+                text = happened.to_string();
             }
-            ["job", "urgency", id, urgency] => {
-                let urgency = urgency_of(urgency)?;
-                let context = json!({ "userid": 0, "urgency": urgency });
-                self.ask(id, Event::new("urgency", context)).map(done)
+            ["job", "urgency", id, level] => {
+                self.ask(id, Event::urgency(urgency(level)?))?;
             }
-            ["job", "status", id] => {
-                let status = self.find(id)?.1.finished;
-                Ok(format!("{}\n", status.unwrap_or(256)))
-            }
-            _ => Err(format!("{}: not simulated", words.join(" "))),
+            _ => return Err(format!("{}: not simulated", words.join(" "))),
         }
+        Ok(text)
     }
 
     fn find(&self, id: &str) -> Result<(u64, &Job), String> {
-        let number = number(id)?;
+        let number = id.parse().map_err(display)?;
         let job = self.jobs.get(&number).ok_or(format!("{id}: unknown job"))?;
         Ok((number, job))
     }
@@ -90,72 +118,61 @@ impl Cluster {
     }
 
     fn submit_all(&mut self, args: &[&str]) -> Outcome {
-        let spec = self.spec(args)?;
-        let urgency = option(args, "--urgency", "").unwrap_or("default");
+        let submit = Submit::try_parse_from(args).map_err(display)?;
+        let spec = Self::spec(&submit)?;
         let mut ids = String::new();
-        for _ in nodes::ids(option(args, "--cc", "").unwrap_or("1"))? {
-            let id = self.submit(spec.clone(), urgency_of(urgency)?)?;
+        for _ in nodes::ids(&submit.cc)? {
+            let id = self.submit(spec.clone(), submit.urgency)?;
             ids += &format!("{id}\n");
         }
-        Ok(if args.contains(&"--quiet") { String::new() } else { ids })
+        Ok(if submit.quiet { String::new() } else { ids })
     }
 
-    fn spec(&self, args: &[&str]) -> Result<Spec, String> {
-        let nodes = number_of(args, "--nodes", "-N", 0)?;
-        let tasks = option(args, "--ntasks", "-n");
-        // nodes without tasks are whole nodes
-        let whole = tasks.is_none() || args.contains(&"--exclusive");
+    fn spec(submit: &Submit) -> Result<Spec, String> {
+        let nodes = submit.nodes;
         let mut spec = Spec {
-            queue: option(args, "--queue", "-q").unwrap_or("").into(),
+            queue: submit.queue.as_str().into(),
             nodes,
-            slots: tasks.map_or(Ok(nodes.max(1)), number)?,
-            cores: number_of(args, "--cores-per-task", "-c", 1)?,
-            gpus: number_of(args, "--gpus-per-task", "-g", 0)?,
-            exclusive: nodes > 0 && whole,
+            slots: submit.ntasks.unwrap_or(nodes.max(1)),
+            cores: submit.cores_per_task,
+            gpus: submit.gpus_per_task,
+            // nodes without tasks are whole nodes
+            exclusive: nodes > 0
+                && (submit.exclusive || submit.ntasks.is_none()),
+            limit: submit.time_limit.unwrap_or(0.0),
             run: 0.01,
             ..Spec::default()
         };
-        // what it is called is what it does
-        match args {
-            [.., "false"] => spec.status = 256,
-            [.., "sleep", time] => spec.run = seconds(time)?,
+        match &submit.command[..] {
+            [name] if name == "false" => spec.status = 256,
+            [name, time] if name == "sleep" => spec.run = duration(time)?,
             _ => {}
         }
-        if let Some(limit) = option(args, "--time-limit", "-t") {
-            // a plain number is in minutes
-            let unit = if limit.ends_with('s') { 1.0 } else { 60.0 };
-            spec.limit = seconds(limit)? * unit;
-        }
-        if let Some(time) = option(args, "--begin-time", "") {
-            spec.begin = Some(self.now + seconds(time.trim_matches('+'))?);
-        }
-        for arg in args {
-            match arg.rsplit_once('=') {
-                Some(("--setattr=exec.test.run_duration", run)) => {
-                    spec.run = seconds(run)?;
+        for attribute in &submit.setattr {
+            match attribute.split_once('=') {
+                Some(("exec.test.run_duration", run)) => {
+                    spec.run = duration(run)?;
                 }
-                Some(("--setattr=exec.test.wait_status", status)) => {
-                    spec.status = number(status)?;
+                Some(("exec.test.wait_status", status)) => {
+                    spec.status = status.parse().map_err(display)?;
                 }
-                Some(("--setattr=exec.test.mock_exception", _)) => {
-                    spec.mock = true;
-                }
-                Some(("--dependency", on)) => {
-                    let (name, id) = on.split_once(':').unwrap_or((on, ""));
-                    let known = ["afterany", "afterok", "afternotok"];
-                    let scheme = known.into_iter().find(|s| *s == name);
-                    let scheme =
-                        scheme.ok_or(format!("{on}: not supported"))?;
-                    spec.after.push((scheme, number(id)?));
-                }
-                _ => {}
+                Some(("exec.test.mock_exception", _)) => spec.mock = true,
+                _ => return Err(format!("{attribute}: not simulated")),
             }
+        }
+        for dependency in &submit.dependency {
+            let (name, id) = dependency.split_once(':').unwrap_or_default();
+            let known = ["afterany", "afterok", "afternotok"];
+            let scheme = known.into_iter().find(|scheme| *scheme == name);
+            let scheme =
+                scheme.ok_or(format!("{dependency}: not simulated"))?;
+            spec.after.push((scheme, id.parse().map_err(display)?));
         }
         Ok(spec)
     }
 
     fn cancel(&mut self, args: &[&str]) -> Result<(), String> {
-        let mut ids: Vec<_> = names(args).iter().map(|&s| s.into()).collect();
+        let mut ids: Vec<_> = names(args).map(str::to_owned).collect();
         if args.contains(&"--all") {
             let jobs = self.jobs.iter();
             let active = jobs.filter(|(_, job)| job.state < State::Inactive);
@@ -165,122 +182,76 @@ impl Cluster {
         ids.iter().try_for_each(|id| self.ask(id, cancel.clone()))
     }
 
-    /// `--queue=Q ID` as in older versions, or `ID queue=Q`.
+    /// `ID queue=Q`.
     fn update(&mut self, args: &[&str]) -> Result<(), String> {
-        let by_key = |arg: &&str| arg.strip_prefix("queue=").map(str::to_owned);
-        let queue = option(args, "--queue", "-q").map(str::to_owned);
-        let queue = queue.or_else(|| args.iter().find_map(by_key));
-        let queue = queue.ok_or("only the queue can be updated")?;
-        if !self.queues.contains_key(&*queue) {
+        let [id, change] = *args else { return Err("not simulated".into()) };
+        let queue = change.strip_prefix("queue=").ok_or("not simulated")?;
+        if !self.queues.contains_key(queue) {
             return Err(format!("'{queue}' is not a valid queue"));
         }
         let context = json!({ "attributes.system.queue": queue });
-        let id = *names(args).first().ok_or("no job id")?;
         self.ask(id, Event::new("jobspec-update", context))
     }
 
-    fn queue(&mut self, verb: &str, args: &[&str]) -> Outcome {
-        let names = names(args);
-        let mut text = String::new();
+    fn queue(&mut self, verb: &str, args: &[&str]) -> Result<(), String> {
+        let named: Vec<&str> = names(args).collect();
         for (name, queue) in &mut self.queues {
-            if !names.is_empty() && !names.contains(&&**name) {
+            if !named.is_empty() && !named.contains(&&**name) {
                 continue;
             }
             match verb {
-                "status" => {
-                    let able = if queue.enabled { "en" } else { "dis" };
-                    let runs =
-                        if queue.started { "started" } else { "stopped" };
-                    text += &format!("{name}: Job submission is {able}abled\n");
-                    text += &format!("{name}: Scheduling is {runs}\n");
-                }
                 "start" | "stop" => queue.started = verb == "start",
                 "enable" | "disable" => queue.enabled = verb == "enable",
                 _ => return Err(format!("queue {verb}: not simulated")),
             }
         }
         self.sort_out();
-        Ok(text)
-    }
-
-    /// Whether it happened: `true` or `false`; the caller waits.
-    fn wait_event(&mut self, args: &[&str]) -> Outcome {
-        let [id, name] = names(args)[..] else {
-            return Err("job wait-event: wants a job id and a name".into());
-        };
-        let (_, job) = self.find(id)?;
-        let happened = job.log.iter().any(|(_, event)| event.name == name);
-        match !happened && job.state == State::Inactive {
-            true => Err(format!("event '{name}' never received")),
-            false => Ok(format!("{happened}\n")),
-        }
+        Ok(())
     }
 
     /// `-no FORMAT`, or `-ano FORMAT` with those that are over.
     fn list(&self, args: &[&str]) -> String {
-        let format = args.last().copied().filter(|arg| arg.contains('{'));
+        let format = args.last().copied().unwrap_or_default();
         let all = args.iter().any(|arg| arg.starts_with("-a"));
+        let jobs = self.jobs.iter().rev();
+        let jobs = jobs.filter(|(_, job)| all || job.state < State::Inactive);
         let line = |(id, job): (&u64, &std::sync::Arc<Job>)| {
             let state = format!("{:?}", job.state).to_uppercase();
             let status = match job.state {
                 State::Inactive => RESULTS[job.result()].1,
                 _ => &state[..1],
             };
-            let line = format.unwrap_or("{id} {queue} {state}");
-            line.replace("{id}", &id.to_string())
+            format
+                .replace("{id}", &id.to_string())
                 .replace("{queue}", &job.spec.queue)
                 .replace("{state}", &state)
                 .replace("{status_abbrev}", status)
                 + "\n"
         };
-        let jobs = self.jobs.iter().rev();
-        let jobs = jobs.filter(|(_, job)| all || job.state < State::Inactive);
         // as Flux, no more than 1,000
         jobs.take(1000).map(line).collect()
     }
 }
 
-/// An option's value: `--long=VALUE`, `-lVALUE` or `-l VALUE`.
-fn option<'a>(args: &[&'a str], long: &str, letter: &str) -> Option<&'a str> {
-    let value = |(i, arg): (usize, &&'a str)| {
-        let by_name = arg.strip_prefix(long).and_then(|v| v.strip_prefix('='));
-        match arg.strip_prefix(letter).filter(|_| !letter.is_empty()) {
-            Some("") => args.get(i + 1).copied(),
-            by_letter => by_name.or(by_letter),
-        }
-    };
-    args.iter().enumerate().find_map(value)
-}
-
-fn number_of(
-    args: &[&str],
-    long: &str,
-    letter: &str,
-    other: u32,
-) -> Result<u32, String> {
-    option(args, long, letter).map_or(Ok(other), number)
-}
-
 /// The words that are no options; what follows `-m` is a message.
-fn names<'a>(args: &[&'a str]) -> Vec<&'a str> {
+fn names<'a>(args: &[&'a str]) -> impl Iterator<Item = &'a str> {
     let args = args.iter().take_while(|arg| **arg != "-m");
-    args.filter(|arg| !arg.starts_with('-')).copied().collect()
+    args.filter(|arg| !arg.starts_with('-')).copied()
 }
 
-fn number<T: FromStr>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|_| format!("{text}: not a number"))
+fn display(error: impl std::fmt::Display) -> String {
+    error.to_string()
 }
 
-/// A duration in seconds, with or without an `s`.
-fn seconds(text: &str) -> Result<f64, String> {
-    number(text.trim_end_matches('s'))
+/// In seconds, which `+` or `s` may go with.
+fn duration(text: &str) -> Result<f64, String> {
+    text.trim_matches(['+', 's']).parse().map_err(display)
 }
 
-fn urgency_of(text: &str) -> Result<u32, String> {
+fn urgency(text: &str) -> Result<u32, String> {
     match text {
         "hold" => Ok(0),
         "default" => Ok(16),
-        "expedite" => Ok(31),
-        _ => number(text),
+        _ => text.parse().map_err(display),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::nodes::{self, Piece};
@@ -29,8 +30,6 @@ pub struct Spec {
     pub run: f64,
     /// The schemes and jobs that it depends on.
     pub after: Vec<(&'static str, u64)>,
-    /// The time before which it does not begin.
-    pub begin: Option<f64>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
@@ -46,16 +45,18 @@ pub enum State {
 }
 
 /// An entry of an eventlog (RFC 21).
-#[derive(Clone)]
+#[derive(Clone, Serialize)]
 pub struct Event {
+    /// 0 until it happens.
+    pub timestamp: f64,
     pub name: &'static str,
-    /// Null if there is none.
+    #[serde(skip_serializing_if = "Value::is_null")]
     pub context: Arc<Value>,
 }
 
 impl Event {
     pub fn new(name: &'static str, context: Value) -> Self {
-        Self { name, context: Arc::new(context) }
+        Self { timestamp: 0.0, name, context: Arc::new(context) }
     }
 
     pub fn submit(urgency: u32) -> Self {
@@ -65,21 +66,15 @@ impl Event {
         Self::new("submit", context)
     }
 
+    pub fn urgency(urgency: u32) -> Self {
+        Self::new("urgency", json!({ "userid": 0, "urgency": urgency }))
+    }
+
     pub fn exception(kind: &str, severity: u32, note: &str) -> Self {
         let context = json!({
             "type": kind, "severity": severity, "note": note, "userid": 0,
         });
         Self::new("exception", context)
-    }
-
-    pub fn json(&self, time: f64) -> String {
-        let (name, context) = (self.name, &self.context);
-        match context.is_null() {
-            true => format!(r#"{{"timestamp":{time:?},"name":"{name}"}}"#),
-            false => format!(
-                r#"{{"timestamp":{time:?},"name":"{name}","context":{context}}}"#
-            ),
-        }
     }
 }
 
@@ -94,12 +89,12 @@ pub struct Job {
     pub state: State,
     pub urgency: u32,
     pub priority: u32,
-    pub log: Vec<(f64, Event)>,
+    pub log: Vec<Event>,
     pub r: Option<R>,
     /// How many dependencies are not met.
     unmet: u32,
     pub started: bool,
-    pub finished: Option<i64>,
+    pub finished: bool,
     /// The least severity of an exception, and the type of the first of it.
     worst: Option<(u64, String)>,
     success: bool,
@@ -119,9 +114,10 @@ impl Job {
     }
 
     /// The job manager's state machine.
-    pub fn apply(&mut self, time: f64, event: Event) {
+    pub fn apply(&mut self, event: Event) {
         use State::{Cleanup, Depend, Inactive, New, Priority, Run, Sched};
-        let number = |key: &str| event.context[key].as_u64().unwrap_or(0);
+        let context = &event.context;
+        let number = |key: &str| context[key].as_u64().unwrap_or(0);
         self.state = match (event.name, self.state) {
             ("validate", New) => Depend,
             ("depend", Depend) => Priority,
@@ -139,25 +135,25 @@ impl Job {
             "dependency-remove" => self.unmet -= 1,
             "priority" => self.priority = number("priority") as u32,
             "jobspec-update" => {
-                let queue = event.context["attributes.system.queue"].as_str();
+                let queue = context["attributes.system.queue"].as_str();
                 self.spec.queue = queue.unwrap_or("").into();
             }
             "start" => self.started = true,
             "finish" => {
                 let fatal = self.worst.as_ref().is_some_and(|w| w.0 == 0);
                 self.success = number("status") == 0 && !fatal;
-                self.finished = event.context["status"].as_i64();
+                self.finished = true;
             }
             "exception" => {
                 let severity = number("severity");
                 if self.worst.as_ref().is_none_or(|w| severity < w.0) {
-                    let kind = event.context["type"].as_str().unwrap_or("");
+                    let kind = context["type"].as_str().unwrap_or("");
                     self.worst = Some((severity, kind.to_owned()));
                 }
             }
             _ => {}
         }
-        self.log.push((time, event));
+        self.log.push(event);
     }
 
     /// Whether an event that was foreseen may happen after what came between.
@@ -167,7 +163,7 @@ impl Job {
             "depend" => self.state == State::Depend && self.unmet == 0,
             "urgency" | "jobspec-update" => self.state <= State::Sched,
             "start" => self.state == State::Run,
-            "finish" => self.finished.is_none(),
+            "finish" => !self.finished,
             "exception" if event.context["type"] == "timeout" => {
                 self.state == State::Run
             }
@@ -194,54 +190,51 @@ impl Job {
         (self.state == State::Inactive).then_some(met)
     }
 
-    /// A response of the journal, with what belongs to its events.
-    pub fn response(
-        &self,
-        id: u64,
-        events: &str,
-        spec: bool,
-        r: bool,
-    ) -> String {
-        let mut text = format!(r#"{{"id":{id},"events":[{events}]"#);
-        if spec {
+    /// A response of the journal: events, and what belongs to them. By hand,
+    /// since there may be a million.
+    pub fn response(&self, id: u64, events: &[Event]) -> String {
+        let with = |name: &str| events.iter().any(|event| event.name == name);
+        let events = serde_json::to_string(events).unwrap_or_default();
+        let mut text = format!(r#"{{"id":{id},"events":{events}"#);
+        if with("submit") {
             text += &format!(r#","jobspec":{}"#, self.spec.json());
         }
-        if let Some(R(pieces, start, end)) = self.r.as_ref().filter(|_| r) {
-            text += &format!(r#","R":{}"#, nodes::r(pieces, *start, *end));
+        if let Some(r) = self.r.as_ref().filter(|_| with("alloc")) {
+            text += &format!(r#","R":{}"#, nodes::r(r));
         }
         text + "}"
     }
 }
+
+/// The end of a jobspec, as long as that of real ones.
+const SHELL: &str = r#""cwd":"/home/user","shell":{"options":{"rlimit":{"cpu":-1,"fsize":-1,"data":-1,"stack":8388608,"core":0,"nofile":20000,"as":-1,"rss":-1,"nproc":96365}}}}},"tasks":[{"command":["app"],"slot":"task","count":{"per_slot":1}}],"version":1}"#;
 
 impl Spec {
     pub fn slots_per_node(&self) -> u32 {
         self.slots.div_ceil(self.nodes.max(1))
     }
 
-    /// The jobspec, redacted as the journal has it. It is as long as real
-    /// ones, and made by hand since there may be a million.
-    pub fn json(&self) -> String {
-        let Spec { queue, nodes, cores, gpus, exclusive, .. } = self;
-        let slots = self.slots_per_node();
-        let mut tree = format!(r#"{{"type":"core","count":{cores}}}"#);
-        if *gpus > 0 {
-            tree += &format!(r#",{{"type":"gpu","count":{gpus}}}"#);
-        }
-        tree = format!(
-            r#"{{"type":"slot","count":{slots},"with":[{tree}],"label":"task"}}"#
+    /// The jobspec, redacted as the journal has it.
+    fn json(&self) -> String {
+        let Spec { queue, nodes, cores, gpus, exclusive, limit, .. } = self;
+        let some = |present: bool, text: String| {
+            if present { text } else { String::new() }
+        };
+        let gpus =
+            some(*gpus > 0, format!(r#",{{"type":"gpu","count":{gpus}}}"#));
+        let queue = some(!queue.is_empty(), format!(r#""queue":"{queue}","#));
+        let tree = format!(
+            r#"{{"type":"slot","label":"task","count":{},"with":[{{"type":"core","count":{cores}}}{gpus}]}}"#,
+            self.slots_per_node()
         );
-        if *nodes > 0 {
-            tree = format!(
+        let tree = match nodes {
+            0 => tree,
+            _ => format!(
                 r#"{{"type":"node","count":{nodes},"exclusive":{exclusive},"with":[{tree}]}}"#
-            );
-        }
-        let queue = match queue.is_empty() {
-            true => String::new(),
-            false => format!(r#""queue":"{queue}","#),
+            ),
         };
         format!(
-            r#"{{"resources":[{tree}],"tasks":[{{"command":["app"],"slot":"task","count":{{"per_slot":1}}}}],"attributes":{{"system":{{"duration":{:?},"cwd":"/home/user",{queue}"shell":{{"options":{{"rlimit":{{"cpu":-1,"fsize":-1,"data":-1,"stack":8388608,"core":0,"nofile":20000,"as":-1,"rss":-1,"nproc":96365}}}}}},"exec":{{"test":{{"run_duration":"{:?}s"}}}}}}}},"version":1}}"#,
-            self.limit, self.run
+            r#"{{"resources":[{tree}],"attributes":{{"system":{{"duration":{limit:?},{queue}{SHELL}"#
         )
     }
 }

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use super::job::{Event, Job, Spec, State};
 use super::{Cluster, JOURNAL};
-use crate::instance::Sent;
 
 /// Something to come.
 pub enum Step {
@@ -19,7 +18,7 @@ pub enum Step {
 }
 
 impl Cluster {
-    /// Has something happen after `delay` seconds.
+    /// Has something happen after a delay in seconds.
     pub(super) fn later(&mut self, delay: f64, step: Step) {
         self.order += 1;
         let time = (self.now + delay).max(0.0).to_bits();
@@ -58,9 +57,9 @@ impl Cluster {
     pub(super) fn post(&mut self, id: u64, event: Event) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         self.stamp = (self.stamp + 1e-6).max(self.now);
-        self.events += 1;
         let (before, priority) = (job.state, Reverse(job.priority));
-        Arc::make_mut(job).apply(self.stamp, event.clone());
+        let event = Event { timestamp: self.stamp, ..event };
+        Arc::make_mut(job).apply(event.clone());
         let job = job.clone();
         self.pending.remove(&(priority, id));
         if self.is_pending(&job) {
@@ -68,9 +67,8 @@ impl Cluster {
             self.want_pass();
         }
         if self.listener {
-            let (spec, r) = (event.name == "submit", event.name == "alloc");
-            let line = job.response(id, &event.json(self.stamp), spec, r);
-            self.outbox.push((JOURNAL, Sent::Message(line)));
+            let line = job.response(id, std::slice::from_ref(&event));
+            self.outbox.push((JOURNAL, Ok(line)));
         }
         // or what follows would change a copy
         drop(job);
@@ -90,9 +88,7 @@ impl Cluster {
             "depend" | "urgency" | "jobspec-update" | "flux-restart"
                 if job.state == State::Priority =>
             {
-                let expedite = job.urgency == 31;
-                let priority = if expedite { u32::MAX } else { job.urgency };
-                let context = json!({ "priority": priority });
+                let context = json!({ "priority": job.urgency });
                 (0.0, Event::new("priority", context))
             }
             "alloc" => (0.008, bare("start")),
@@ -149,7 +145,7 @@ impl Cluster {
             return Err(format!("queue '{}': invalid or disabled", spec.queue));
         }
         let id = self.new_id(self.now);
-        let (after, begin) = (spec.after.clone(), spec.begin);
+        let after = spec.after.clone();
         self.jobs.insert(id, Arc::new(Job::new(spec)));
         self.post(id, Event::submit(urgency));
         for (scheme, on) in after {
@@ -159,17 +155,12 @@ impl Cluster {
                 self.jobs.remove(&id);
                 return Err(format!("dependency: {scheme}:{on} cannot be met"));
             }
-            self.post(id, dependency("add", scheme, on as f64));
+            self.post(id, dependency(true, scheme, on));
             if met == Some(Some(true)) {
-                self.post(id, dependency("remove", scheme, on as f64));
+                self.post(id, dependency(false, scheme, on));
             } else {
                 self.dependents.entry(on).or_default().insert(id);
             }
-        }
-        if let Some(time) = begin {
-            self.post(id, dependency("add", "begin-time", time));
-            let remove = dependency("remove", "begin-time", time);
-            self.later(time - self.now, Step::Post(id, remove));
         }
         self.post(id, Event::new("validate", Value::Null));
         Ok(id)
@@ -177,35 +168,21 @@ impl Cluster {
 
     /// Tells those that depend on a job.
     fn ended(&mut self, id: u64) {
-        self.inactive.push_back(id);
+        self.inactive += 1;
         let Some(job) = self.jobs.get(&id).cloned() else { return };
         for waiting in self.dependents.remove(&id).unwrap_or_default() {
-            let after =
-                self.jobs.get(&waiting).map(|job| job.spec.after.clone());
-            let after = after.into_iter().flatten().filter(|on| on.1 == id);
-            for (scheme, _) in after {
+            let Some(after) = self.jobs.get(&waiting) else { continue };
+            let after = after.spec.after.clone();
+            for (scheme, _) in after.into_iter().filter(|on| on.1 == id) {
                 let event = match job.meets(scheme) {
-                    Some(true) => dependency("remove", scheme, id as f64),
+                    Some(true) => dependency(false, scheme, id),
                     _ => Event::exception("dependency", 0, "never satisfied"),
                 };
-                let waits = self.jobs.get(&waiting);
-                if waits.is_some_and(|job| job.state == State::Depend) {
+                if self.jobs[&waiting].state == State::Depend {
                     self.post(waiting, event);
                 }
             }
         }
-    }
-
-    /// Forgets the oldest inactive jobs but so many, and returns how many
-    /// these were. Nothing is said of it in the journal.
-    pub(super) fn purge(&mut self, keep: usize) -> usize {
-        let purged = self.inactive.len().saturating_sub(keep);
-        for id in self.inactive.drain(..purged) {
-            let job = self.jobs.remove(&id);
-            let queue = job.and_then(|j| self.queues.get_mut(&j.spec.queue));
-            queue.into_iter().for_each(|queue| queue.purged += 1);
-        }
-        purged
     }
 
     /// The job manager is back: what it has not given out starts anew.
@@ -220,15 +197,12 @@ impl Cluster {
 }
 
 /// A dependency's coming and going, as its plugin describes it.
-fn dependency(verb: &str, scheme: &str, value: f64) -> Event {
+fn dependency(add: bool, scheme: &str, on: u64) -> Event {
     let what = match scheme {
         "afterany" => "after-finish",
         "afterok" => "after-success",
-        "afternotok" => "after-failure",
-        other => other,
+        _ => "after-failure",
     };
-    let context = json!({ "description": format!("{what}={value}") });
-    let add = verb == "add";
     let name = if add { "dependency-add" } else { "dependency-remove" };
-    Event::new(name, context)
+    Event::new(name, json!({ "description": format!("{what}={on}") }))
 }

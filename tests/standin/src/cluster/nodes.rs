@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::job::Spec;
+use super::job::{R, Spec};
 
 /// A rank and what of it, as bits: its cores, and above them its GPUs.
 pub type Piece = (u32, u128);
@@ -19,7 +19,7 @@ pub struct Nodes {
     pub free: Vec<u128>,
     pub free_cores: u64,
     /// Since when and why, by rank.
-    pub drained: BTreeMap<u32, (f64, String)>,
+    pub drained: BTreeMap<u32, Value>,
 }
 
 impl Nodes {
@@ -62,8 +62,8 @@ impl Nodes {
             }
             let cores = lowest(free & CORES, slots * spec.cores);
             let gpus = lowest(free & !CORES, slots * spec.gpus);
-            found
-                .push((rank, if spec.exclusive { free } else { cores | gpus }));
+            let part = if spec.exclusive { free } else { cores | gpus };
+            found.push((rank, part));
             left -= counts;
             if left == 0 {
                 return Some(found);
@@ -95,13 +95,10 @@ impl Nodes {
         }
     }
 
-    /// A resource set of what `which` picks of each node, by rank and by what
-    /// is free.
-    pub fn r(&self, which: impl Fn(u32, u128) -> u128) -> Value {
-        let all = (0..).zip(&self.free);
-        let picked = all.map(|(rank, free)| (rank, which(rank, *free)));
-        let picked: Vec<_> = picked.filter(|piece| piece.1 != 0).collect();
-        r(&picked, 0.0, 0.0)
+    /// All of them.
+    pub fn all(&self) -> R {
+        let ranks = 0..self.free.len() as u32;
+        R(ranks.map(|rank| (rank, self.whole)).collect(), 0.0, 0.0)
     }
 }
 
@@ -139,21 +136,17 @@ pub fn idset(ids: impl IntoIterator<Item = u32>) -> String {
     ranges.iter().map(range).collect::<Vec<_>>().join(",")
 }
 
-/// The ids in an idset.
-pub fn ids(idset: &str) -> Result<Vec<u32>, String> {
-    let mut all = Vec::new();
-    for range in idset.split(',') {
-        let (first, last) = range.split_once('-').unwrap_or((range, range));
-        match (first.parse::<u32>(), last.parse()) {
-            (Ok(first), Ok(last)) => all.extend(first..=last),
-            _ => return Err(format!("{idset}: invalid idset")),
-        }
+/// The ids in an idset that is a number or a range.
+pub fn ids(idset: &str) -> Result<std::ops::RangeInclusive<u32>, String> {
+    let (first, last) = idset.split_once('-').unwrap_or((idset, idset));
+    match (first.parse(), last.parse()) {
+        (Ok(first), Ok(last)) => Ok(first..=last),
+        _ => Err(format!("{idset}: not a number or a range")),
     }
-    Ok(all)
 }
 
 /// R as JSON: an entry for all ranks with the same cores and GPUs.
-pub fn r(pieces: &[Piece], start: f64, expiration: f64) -> Value {
+pub fn r(R(pieces, start, expiration): &R) -> Value {
     let mut alike: BTreeMap<u128, Vec<u32>> = BTreeMap::new();
     for (rank, bits) in pieces {
         alike.entry(*bits).or_default().push(*rank);
@@ -169,12 +162,9 @@ pub fn r(pieces: &[Piece], start: f64, expiration: f64) -> Value {
         json!({ "rank": idset(ranks), "children": children })
     };
     let lite: Vec<Value> = alike.into_iter().map(entry).collect();
-    let nodes = match idset(pieces.iter().map(|piece| piece.0)) {
-        nodes if nodes.is_empty() => json!([]),
-        nodes => json!([format!("fake[{nodes}]")]),
-    };
+    let nodes = idset(pieces.iter().map(|piece| piece.0));
     json!({ "version": 1, "execution": {
-        "R_lite": lite, "nodelist": nodes,
+        "R_lite": lite, "nodelist": [format!("fake[{nodes}]")],
         "starttime": start, "expiration": expiration,
     }})
 }

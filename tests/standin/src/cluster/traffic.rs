@@ -19,27 +19,10 @@ const MOST_NODES: u32 = 64;
 pub const PAST: f64 = 100_000.0;
 
 impl Cluster {
-    /// Jobs by chance come at this rate from now on.
-    pub(super) fn set_rate(&mut self, rate: f64) {
-        self.rate = rate;
-        if rate > 0.0 {
-            self.later(0.0, Step::Arrival);
-        }
-    }
-
-    /// Evenly within 0 and 1, by splitmix64.
-    fn unit(&mut self) -> f64 {
-        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.random;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((z ^ (z >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-
     /// A power of two up to `most`, each half as likely as the one before.
     fn power(&mut self, most: u32) -> u32 {
         let mut size = 1;
-        while size * 2 <= most && self.unit() < 0.5 {
+        while size * 2 <= most && self.random.bool() {
             size *= 2;
         }
         size
@@ -49,23 +32,20 @@ impl Cluster {
         if self.rate == 0.0 {
             return;
         }
-        let delay = -(1.0 - self.unit()).ln() / self.rate;
+        let delay = -(1.0 - self.random.f64()).ln() / self.rate;
         self.later(delay, Step::Arrival);
         let (mut spec, mut urgency) = (self.random_spec(), 16);
         let last = self.last_id;
         let mut then = None;
         // so many of a thousand
-        match (self.unit() * 1000.0) as u32 {
+        match self.random.u32(..1000) {
             0..30 => spec.status = 256,
             30..40 => spec.status = 11,
             40..45 => spec.mock = true,
             45..47 => (spec.nodes, spec.slots) = (1_000_000, 1_000_000),
             47..60 => spec.limit = spec.run / 2.0,
             60..80 => then = Some(Event::exception("cancel", 0, "")),
-            80..100 => {
-                let context = json!({ "userid": 0, "urgency": 16 });
-                (urgency, then) = (0, Some(Event::new("urgency", context)));
-            }
+            80..100 => (urgency, then) = (0, Some(Event::urgency(16))),
             100..115 => spec.after = vec![("afterany", last)],
             115..130 => spec.after = vec![("afterok", last)],
             // which is not there: refused
@@ -74,7 +54,7 @@ impl Cluster {
         }
         let id = self.submit(spec, urgency);
         if let (Ok(id), Some(event)) = (id, then) {
-            let delay = 2.0 * MEDIAN * self.unit();
+            let delay = 2.0 * MEDIAN * self.random.f64();
             self.later(delay, Step::Post(id, event));
         }
     }
@@ -82,24 +62,24 @@ impl Cluster {
     fn random_spec(&mut self) -> Spec {
         let nodes = self.nodes.free.len() as u32;
         let whole = super::nodes::cores_of(self.nodes.whole) as u32;
-        let queue = (self.unit() * self.queues.len() as f64) as usize;
+        let queue = self.random.usize(..self.queues.len());
         let queue = self.queues.keys().nth(queue).cloned();
         // log-normal: a sum of twelve is normal enough
-        let normal = (0..12).map(|_| self.unit()).sum::<f64>() - 6.0;
+        let normal = (0..12).map(|_| self.random.f64()).sum::<f64>() - 6.0;
         let run = MEDIAN * (1.2 * normal).exp();
         let slots = self.power(whole);
         let mut spec = Spec {
             queue: queue.unwrap_or_default(),
             slots,
             cores: self.power(whole / slots),
-            limit: (run * (1.0 + 3.0 * self.unit())).ceil(),
+            limit: (run * (1.0 + 3.0 * self.random.f64())).ceil(),
             run,
             ..Spec::default()
         };
-        if self.unit() < 0.4 {
+        if self.random.f64() < 0.4 {
             spec.nodes = self.power(MOST_NODES.min(nodes));
             spec.slots *= spec.nodes;
-            spec.exclusive = self.unit() < 0.5;
+            spec.exclusive = self.random.f64() < 0.5;
         }
         spec
     }
@@ -119,7 +99,8 @@ impl Cluster {
             job.log.reserve_exact(events.len());
             let time = self.now - 1.0 - PAST * (1.0 - i as f64 / count as f64);
             for (i, event) in (0..).zip(&events) {
-                job.apply(time + 0.012 * f64::from(i), event.clone());
+                let timestamp = time + 0.012 * f64::from(i);
+                job.apply(Event { timestamp, ..event.clone() });
             }
             (self.new_id(time), Arc::new(job))
         };
