@@ -174,7 +174,7 @@ const GET: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
 
 #[test]
 fn metrics() {
-    let f = start(Limits::default());
+    let f = start(Limits { shared: Duration::ZERO, ..Limits::default() });
     let counter = IntCounter::new("flux_test_total", "A test.").unwrap();
     f.registry.register(Box::new(counter.clone())).unwrap();
     for n in 1..=3 {
@@ -195,7 +195,7 @@ fn metrics() {
 
 #[test]
 fn metrics_in_the_format_asked_for() {
-    let f = start(Limits::default());
+    let f = start(Limits { shared: Duration::ZERO, ..Limits::default() });
     let counter = IntCounter::new("flux_test_total", "A test.").unwrap();
     f.registry.register(Box::new(counter.clone())).unwrap();
     f.site.created().set("flux_test_total", Some(1_763_840_636.5));
