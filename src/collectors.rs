@@ -165,7 +165,6 @@ pub const NAMES: [(&str, bool); ALL.len()] = {
 /// All families that they expose.
 pub const SPECS: &[&[Spec]] = &[
     exporter::SPECS,
-    process::SPECS,
     jobs::metrics::SPECS,
     queues::SPECS,
     job_list::SPECS,

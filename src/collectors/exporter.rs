@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::family::{Family, Spec};
 use super::health::Health;
-use super::process::Process;
+use super::process::{self, Process};
 use super::{Context, Jobs};
 use crate::exposition::Source;
 use crate::flux::Result;
@@ -65,18 +65,30 @@ const RESYNCS: Spec = Spec::counter(
     "Times that the job journal ended and was taken up again.",
 );
 
-/// What is exposed here, with [`process`](super::process).
-pub const SPECS: &[Spec] = &[
-    BUILD_INFO,
-    UP,
-    ERRORS,
-    LAST_SUCCESS,
-    DROPPED,
-    EVENTS,
-    MALFORMED,
-    LAG,
-    RESYNCS,
-];
+/// What is exposed here. The first are those of [`process`].
+pub const SPECS: &[Spec] = &{
+    let own = [
+        BUILD_INFO,
+        UP,
+        ERRORS,
+        LAST_SUCCESS,
+        DROPPED,
+        EVENTS,
+        MALFORMED,
+        LAG,
+        RESYNCS,
+    ];
+    let mut all = [BUILD_INFO; process::SPECS.len() + 9];
+    let mut i = 0;
+    while i < all.len() {
+        all[i] = match i < process::SPECS.len() {
+            true => process::SPECS[i],
+            false => own[i - process::SPECS.len()],
+        };
+        i += 1;
+    }
+    all
+};
 
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
@@ -100,7 +112,7 @@ struct Metrics {
 
 impl Source for Metrics {
     fn specs(&self) -> Vec<Spec> {
-        SPECS.into()
+        SPECS[process::SPECS.len()..].into()
     }
 
     fn show(&self) -> Vec<Family> {

@@ -7,7 +7,6 @@ use flux_prometheus::collectors::{NAMES, SPECS};
 use flux_prometheus::config::SETTINGS;
 use flux_prometheus::http::Counts;
 use prometheus::Registry;
-use prometheus::process_collector::ProcessCollector;
 
 use super::tools;
 
@@ -85,10 +84,9 @@ fn metrics() -> String {
             family(&mut out, spec.name, &kind, spec.labels, spec.help);
         }
     }
-    out.push_str("\n.SS The endpoint, and the process the module runs in");
+    out.push_str("\n.SS The endpoint");
     let registry = Registry::new();
     Counts::register(&registry).unwrap();
-    registry.register(Box::new(ProcessCollector::for_self())).unwrap();
     for each in registry.gather() {
         let kind = format!("{:?}", each.get_field_type()).to_lowercase();
         let sample = &each.get_metric()[0];
