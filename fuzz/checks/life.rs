@@ -170,7 +170,8 @@ impl World {
                 let active = |job: &Job| job.state != State::Inactive;
                 let active = self.jobs.iter().filter(|(_, job)| active(job));
                 let active: Vec<_> = active.map(|(&id, _)| id).collect();
-                let id = *active.get(usize::from(which) % active.len().max(1))?;
+                let id =
+                    *active.get(usize::from(which) % active.len().max(1))?;
                 let job = &self.jobs[&id];
                 let choices = usual(job);
                 let what = usize::from(what);
@@ -292,7 +293,9 @@ fn usual(job: &Job) -> &'static [(&'static str, &'static str)] {
             ("jobspec-update", r#"{"attributes.system.queue":"debug"}"#),
             ("jobspec-update", r#"{"attributes.system.duration":1.0}"#),
         ],
-        State::Run if !job.started => &[("start", "{}"), ("prolog-start", "{}")],
+        State::Run if !job.started => {
+            &[("start", "{}"), ("prolog-start", "{}")]
+        }
         State::Run => &[
             ("finish", r#"{"status":0}"#),
             ("finish", r#"{"status":9}"#),

@@ -21,7 +21,14 @@ struct Family {
 }
 
 const SUFFIXES: [&str; 9] = [
-    "", "_total", "_info", "_seconds", "_created", "_count", "_sum", "_bucket",
+    "",
+    "_total",
+    "_info",
+    "_seconds",
+    "_created",
+    "_count",
+    "_sum",
+    "_bucket",
     "_bytes_total",
 ];
 
@@ -96,7 +103,8 @@ impl Family {
         }
         let metrics = series.into_iter().map(|(labels, (value, counts))| {
             let mut metric = Metric::default();
-            metric.set_label(labels.into_iter().enumerate().map(pair).collect());
+            metric
+                .set_label(labels.into_iter().enumerate().map(pair).collect());
             match kind {
                 MetricType::COUNTER => {
                     let mut counter = Counter::default();
