@@ -35,7 +35,7 @@ impl Held {
         })
     }
 
-    fn most(self, other: Held) -> Held {
+    pub fn most(self, other: Held) -> Held {
         Held {
             threads: self.threads.max(other.threads),
             descriptors: self.descriptors.max(other.descriptors),
@@ -44,10 +44,12 @@ impl Held {
     }
 }
 
-/// Looks at the broker twice a second until it is stopped.
+/// Looks at the broker twice a second until it is stopped, and at the module
+/// where it is a process of its own.
 pub struct Watch {
     pid: u32,
     most: Arc<Mutex<Held>>,
+    module: Arc<Mutex<Vec<(u32, Held)>>>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
@@ -56,17 +58,23 @@ impl Watch {
     pub fn start(pid: u32) -> Watch {
         let most = Arc::new(Mutex::new(Held::default()));
         let stop = Arc::new(AtomicBool::new(false));
+        let module = Arc::new(Mutex::new(Vec::new()));
         let (to, until) = (most.clone(), stop.clone());
+        let also_to = module.clone();
         let thread = std::thread::spawn(move || {
             while !until.load(Ordering::Relaxed) {
                 let held = Held::of(pid).expect("the broker is gone");
                 let mut most = to.lock().unwrap();
                 *most = most.most(held);
                 drop(most);
+                if let Some(pid) = module_process(pid) {
+                    let held = Held::of(pid).map(|held| (pid, held));
+                    also_to.lock().unwrap().extend(held);
+                }
                 std::thread::sleep(Duration::from_millis(500));
             }
         });
-        Watch { pid, most, stop, thread }
+        Watch { pid, most, module, stop, thread }
     }
 
     /// What it holds.
@@ -74,12 +82,37 @@ impl Watch {
         Held::of(self.pid).expect("the broker is gone")
     }
 
-    /// The most that it ever held.
-    pub fn stop(self) -> Held {
+    /// The most that it ever held; and what the module's last process held,
+    /// from its first moment to its last.
+    pub fn stop(self) -> (Held, Vec<Held>) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the broker is gone");
-        *self.most.lock().unwrap()
+        let most = *self.most.lock().unwrap();
+        let all = self.module.lock().unwrap();
+        let last = all.last().map(|&(pid, _)| pid);
+        let of_last = all.iter().filter(|&&(pid, _)| Some(pid) == last);
+        (most, of_last.map(|&(_, held)| held).collect())
     }
+}
+
+/// The child of the broker that runs the module.
+fn module_process(broker: u32) -> Option<u32> {
+    let tasks = std::fs::read_dir(format!("/proc/{broker}/task")).ok()?;
+    let children = tasks.flatten().filter_map(|task| {
+        std::fs::read_to_string(task.path().join("children")).ok()
+    });
+    let pids: Vec<u32> = children
+        .flat_map(|list| {
+            let pids = list.split_whitespace().map(|pid| pid.parse().unwrap());
+            pids.collect::<Vec<_>>()
+        })
+        .collect();
+    pids.into_iter().find(|pid| {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline"));
+        let line =
+            String::from_utf8_lossy(&line.unwrap_or_default()).into_owned();
+        line.contains("module-exec") && line.contains("prometheus")
+    })
 }
 
 /// Hears the heartbeat from outside of the broker.
