@@ -313,19 +313,20 @@ fn judge_broker(before: Held, most: Held, after: Held) -> Vec<String> {
     println!("  broker before {before:?}");
     println!("  at most       {most:?}");
     println!("  after         {after:?}");
-    let mut wrong = Vec::new();
-    let mut check = |what: &str, is: u64, bound: u64| {
-        if is > bound {
-            wrong.push(format!("{what}: {is}, the bound is {bound}"));
-        }
-    };
-    check("threads after", after.threads, before.threads);
-    check("descriptors after", after.descriptors, before.descriptors);
-    let most_of = before.threads + MORE_THREADS;
-    check("threads", most.threads, most_of);
-    let most_of = before.descriptors + MORE_DESCRIPTORS;
-    check("descriptors", most.descriptors, most_of);
-    wrong
+    let (threads, descriptors) = (before.threads, before.descriptors);
+    over(&[
+        ("threads after", after.threads, threads),
+        ("descriptors after", after.descriptors, descriptors),
+        ("threads", most.threads, threads + MORE_THREADS),
+        ("descriptors", most.descriptors, descriptors + MORE_DESCRIPTORS),
+    ])
+}
+
+/// What is over its bound.
+fn over(all: &[(&str, u64, u64)]) -> Vec<String> {
+    let over = all.iter().filter(|(_, is, bound)| is > bound);
+    over.map(|(what, is, bound)| format!("{what}: {is}, the bound is {bound}"))
+        .collect()
 }
 
 fn judge_module(held: &[Held]) -> Vec<String> {
