@@ -52,8 +52,8 @@ installed = $(fluxmoddir)/prometheus.so \
 built = $(or $(CARGO_TARGET_DIR),target)/release/libflux_prometheus.so
 sources = Cargo.toml Cargo.lock build.rs $(shell find src include -type f)
 
-.PHONY: build deps check fmt bless demo scale install uninstall deb rpm clean help \
-  flux-found
+.PHONY: build deps check fmt bless demo scale chaos install uninstall deb rpm \
+  clean help flux-found
 
 build: ## build the module: target/prometheus.so (the default)
 	$(CARGO) build --release
@@ -94,6 +94,10 @@ demo: deps build ## watch the metrics of a busy instance (DEMO_SECONDS=60)
 scale: deps build ## what 10,000 nodes and 1,000,000 jobs cost, simulated
 	$(CARGO) build --release -p standin
 	demo/scale
+
+chaos: deps build ## everything at once on a real Flux (CHAOS_SECONDS=600)
+	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),600) \
+	  $(CARGO) test --test chaos -- --nocapture
 
 install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, DESTDIR)
 	install -d $(addprefix $(DESTDIR),$(sort $(dir $(installed))))
