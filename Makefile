@@ -52,8 +52,8 @@ installed = $(fluxmoddir)/prometheus.so \
 built = $(or $(CARGO_TARGET_DIR),target)/release/libflux_prometheus.so
 sources = Cargo.toml Cargo.lock build.rs $(shell find src include -type f)
 
-.PHONY: build deps check fmt bless demo scale install uninstall deb rpm clean help \
-  flux-found
+.PHONY: build deps check fmt bless demo scale bench install uninstall deb rpm clean \
+  help flux-found
 
 build: ## build the module: target/prometheus.so (the default)
 	$(CARGO) build --release
@@ -77,6 +77,8 @@ check: deps ## everything a change must pass: format, clippy, all tests
 	@# the tests under a real Flux load it (or FLUX_PROMETHEUS_MODULE)
 	@$(MAKE) --no-print-directory build
 	$(CARGO) test --workspace
+	python3 -m unittest discover --start-directory bench
+	bench/instructions
 	scripts/check-autoload
 
 fmt: ## format the source
@@ -94,6 +96,11 @@ demo: deps build ## watch the metrics of a busy instance (DEMO_SECONDS=60)
 scale: deps build ## what 10,000 nodes and 1,000,000 jobs cost, simulated
 	$(CARGO) build --release -p standin
 	demo/scale
+
+bench: deps build ## what the module costs beside others (PARTS=..., BENCH_QUICK=1)
+	@scripts/bench-deps
+	$(CARGO) build --release -p standin -p replay
+	bench/run $(PARTS)
 
 install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, DESTDIR)
 	install -d $(addprefix $(DESTDIR),$(sort $(dir $(installed))))
