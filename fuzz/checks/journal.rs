@@ -3,12 +3,14 @@
 //! `begin`, `sentinel`, `bounds`, `scrape`; a line `status {...}` is an
 //! answer of the resource module, `resolve {...}` a line of an eventlog.
 
+use std::sync::{Arc, Mutex};
+
 use flux_prometheus::collectors::Jobs;
 use flux_prometheus::collectors::jobs::metrics::Metrics;
+use flux_prometheus::exposition::{Created, Families, Format};
 use flux_prometheus::job::resources::Allocation;
 use flux_prometheus::job::{Table, Time};
 use flux_prometheus::resource::{Requires, Status};
-use prometheus::Registry;
 
 use super::strict;
 use super::totals::{Counters, recount};
@@ -21,6 +23,11 @@ pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let jobs = Jobs::new(Table::new([1.0, 10.0, 100.0].into()));
     let mut counters = Counters::default();
+    let clock = Arc::new(Mutex::new(Time::ZERO));
+    let families = Families::default();
+    let of = clock.clone();
+    let metrics = Metrics::with_clock(&jobs, move || *of.lock().unwrap());
+    families.register(metrics).unwrap();
     jobs.lock().begin();
     for (i, line) in (0_u32..).zip(text.lines()) {
         let now = Time::from_secs(1.7e9 + f64::from(i));
@@ -51,10 +58,8 @@ pub fn check(data: &[u8]) {
             }
             "scrape" => {
                 drop(table);
-                let metrics = Metrics::with_clock(&jobs, move || now);
-                let registry = Registry::new();
-                registry.register(Box::new(metrics)).unwrap();
-                strict::both(&registry.gather());
+                *clock.lock().unwrap() = now;
+                page(&families);
                 continue;
             }
             _ if is_huge(line) => continue,
@@ -68,6 +73,19 @@ pub fn check(data: &[u8]) {
         recount(&table);
         counters.grow(&mut table, now);
     }
+}
+
+/// What is kept of the last page does not show in this one.
+fn page(families: &Families) {
+    let gathered = families.registry().gather();
+    let created = Created::at(1.7e9);
+    for format in [Format::Text, Format::OpenMetrics] {
+        let [mut text, mut anew] = [String::new(), String::new()];
+        families.write(format, |_| true, &created, &mut text).unwrap();
+        format.encode(&gathered, &created, &mut anew).unwrap();
+        assert_eq!(text, anew);
+    }
+    strict::both(&gathered);
 }
 
 fn status(text: &str) -> Option<Status> {
