@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::process::Command;
 
+use flux_prometheus::collectors::family::Spec;
 use flux_prometheus::collectors::{NAMES, SPECS};
 use flux_prometheus::config::SETTINGS;
 use flux_prometheus::http::Counts;
@@ -75,14 +76,14 @@ fn settings() -> String {
 
 fn metrics() -> String {
     let mut out = String::new();
-    assert_eq!(NAMES.len(), SPECS.len(), "one list for each collector");
-    for ((name, on), specs) in NAMES.iter().zip(SPECS) {
+    // all are of a collector, but those of the process
+    let (process, specs): (Vec<_>, Vec<_>) =
+        SPECS.iter().partition(|specs| specs[0].name.starts_with("process_"));
+    assert_eq!(NAMES.len(), specs.len(), "one list for each collector");
+    for ((name, on), specs) in NAMES.iter().zip(specs) {
         let off = if *on { "" } else { " (off by default)" };
         let _ = write!(out, "\n.SS {}{off}", roff(name));
-        for spec in *specs {
-            let kind = format!("{:?}", spec.kind).to_lowercase();
-            family(&mut out, spec.name, &kind, spec.labels, spec.help);
-        }
+        families(&mut out, specs);
     }
     out.push_str("\n.SS The endpoint");
     let registry = Registry::new();
@@ -94,7 +95,15 @@ fn metrics() -> String {
             sample.get_label().iter().map(|label| label.name()).collect();
         family(&mut out, each.name(), &kind, &labels, each.help());
     }
+    process.into_iter().for_each(|specs| families(&mut out, specs));
     out.trim_start().to_owned()
+}
+
+fn families(out: &mut String, specs: &[Spec]) {
+    for spec in specs {
+        let kind = format!("{:?}", spec.kind).to_lowercase();
+        family(out, spec.name, &kind, spec.labels, spec.help);
+    }
 }
 
 fn family(
