@@ -103,13 +103,16 @@ const list = counts => Object.entries(counts).filter(([, n]) => n).map(([what, n
 const JOBS = [["run", "blue"], ["cleanup", "sky"], ["sched", "orange"], ["priority", "violet"], ["depend", "grey"]];
 const NODES = [["allocated", "blue"], ["free", "pale"], ["draining", "orange"], ["drained", "violet"], ["down", "red"], ["excluded", "grey"]];
 const RESULTS = [["completed", "blue"], ["failed", "red"], ["timeout", "orange"], ["canceled", "grey"]];
+const HUES = ["blue", "orange", "violet", "green", "sky"];
 const CHARTS = [
-  { id: "jobs", title: "Active jobs by state", keys: JOBS, stacked: true },
-  { id: "nodes", title: "Nodes by state", keys: NODES, stacked: true },
-  { id: "demand", title: "Nodes: wanted, and up", keys: [["wanted", "orange"], ["up", "blue"]] },
-  { id: "finished", title: "Jobs finished per minute", keys: RESULTS },
-  { id: "wait", title: "Wait for resources", keys: [["median", "blue"], ["90 %", "orange"]], time: true },
+  { id: "jobs", title: "Active jobs by state", of: "flux_jobs", keys: JOBS, stacked: true },
+  { id: "queues", title: "Pending jobs by queue", of: "flux_queue_pending_jobs", keys: [], stacked: true },
+  { id: "demand", title: "Nodes: wanted, and up", of: "flux_autoscale_nodes_wanted", keys: [["wanted", "orange"], ["up", "blue"]] },
+  { id: "nodes", title: "Nodes by state", of: "flux_nodes", keys: NODES, stacked: true },
+  { id: "finished", title: "Jobs finished per minute", of: "flux_jobs_finished_total", keys: RESULTS },
+  { id: "wait", title: "Wait for resources", of: "flux_job_wait_seconds_bucket", keys: [["median", "blue"], ["90 %", "orange"]], time: true },
 ];
+const PENDING = CHARTS[1];
 const TIMES = [
   ["flux_job_wait_seconds", "submitted, allocated"],
   ["flux_job_eligible_wait_seconds", "eligible, allocated"],
@@ -121,30 +124,45 @@ const TIMES = [
 let first = null; // the first scrape, of which all times since are told
 let points = [], every = 1, polls = 0;
 function remember(scrape, t) {
+  first = first || scrape;
   const finished = scrape.by("flux_jobs_finished_total", "result");
   const waits = scrape.histogram("flux_job_wait_seconds");
-  const point = { t, finished, waits, jobs: scrape.by("flux_jobs", "state"), nodes: scrape.by("flux_nodes", "state"), rates: {}, wait: {} };
-  point.demand = { wanted: scrape.sum("flux_autoscale_nodes_wanted"), up: up(point.nodes) };
+  const nodes = scrape.by("flux_nodes", "state");
+  const of = {
+    jobs: scrape.by("flux_jobs", "state"), nodes, queues: pending(scrape), finished: {}, wait: {},
+    demand: { wanted: scrape.sum("flux_autoscale_nodes_wanted"), up: up(nodes) },
+  };
   const then = points.find(p => t - p.t <= WINDOW);
-  if (then && t > then.t) {
+  if (then && t - then.t > WINDOW / 6) {
     for (const [key] of RESULTS) {
-      if (key in finished) point.rates[key] = grown(finished[key], then.finished[key] || 0) * 60000 / (t - then.t);
+      if (key in finished) of.finished[key] = Math.round(grown(finished[key], then.finished[key] || 0) * 600000 / (t - then.t)) / 10;
     }
     const recent = since(waits, then.waits);
-    point.wait = { median: quantile(recent, 0.5), "90 %": quantile(recent, 0.9) };
+    of.wait = { median: quantile(recent, 0.5), "90 %": quantile(recent, 0.9) };
   }
   // The last point is always the present; the others are thinned out.
   if (points.length > 1 && (polls - 1) % every) points.pop();
-  points.push(point);
+  points.push({ t, finished, waits, of });
   polls += 1;
   if (points.length > POINTS) {
     points = points.filter((_, i) => i % 2 === 0 || i === points.length - 1);
     every *= 2;
   }
-  first = first || scrape;
 }
 const up = nodes => "free" in nodes ? nodes.free + nodes.allocated : undefined;
-const valuesOf = (chart, point) => chart.id === "finished" ? point.rates : point[chart.id];
+const nameOf = queue => queue || "anonymous queue";
+// By queue: those that were the longest when first seen, and the others.
+function pending(scrape) {
+  const values = {};
+  for (const [queue, jobs] of Object.entries(scrape.by("flux_queue_pending_jobs", "queue")).sort((a, b) => b[1] - a[1])) {
+    const name = nameOf(queue), keys = PENDING.keys;
+    if (keys.length < HUES.length && !keys.some(([key]) => key === name)) keys.push([name, HUES[keys.length]]);
+    else if (keys.length === HUES.length && !keys.some(([key]) => key === name)) keys.push(["others", "grey"]);
+    const key = keys.some(([key]) => key === name) ? name : "others";
+    values[key] = (values[key] || 0) + jobs;
+  }
+  return values;
+}
 
 // ---- plots
 
@@ -161,40 +179,41 @@ function prepare(chart) {
   const caption = make("figcaption");
   chart.when = make("time");
   caption.append(make("h2", chart.title), chart.when);
-  const key = make("ul", null, { class: "key" });
-  chart.values = chart.keys.map(([name, colour]) => {
-    const item = make("li");
-    const value = make("b", "–", { "data-key": name });
-    item.append(make("i", null, { class: colour }), name + " ", value);
-    key.append(item);
-    return value;
-  });
+  chart.key = make("ul", null, { class: "key" });
+  chart.values = [];
   chart.svg = make("svg", null, { role: "img" });
-  figure.append(caption, key, chart.svg);
+  figure.append(caption, chart.key, chart.svg);
   chart.svg.addEventListener("pointermove", event => {
     chart.hover = event.clientX - chart.svg.getBoundingClientRect().left;
     draw(chart);
   });
   chart.svg.addEventListener("pointerleave", () => { chart.hover = null; draw(chart); });
   chart.figure = figure;
+  figure.hidden = true;
   $("charts").append(figure);
 }
 function draw(chart) {
-  const { svg, keys, stacked, time } = chart;
-  const known = points.filter(p => keys.some(([key]) => valuesOf(chart, p)[key] !== undefined));
-  chart.figure.hidden = !known.length && !["finished", "wait"].includes(chart.id) || !points.length || !points[points.length - 1].waits.length && ["finished", "wait"].includes(chart.id);
-  if (chart.figure.hidden) return;
-  const W = Math.max(svg.clientWidth, 200), H = 150, L = time ? 48 : 34, R = 6, T = 8, B = 20;
+  const { svg, keys, stacked, time, figure } = chart;
+  if (figure.hidden) return;
+  const valuesOf = point => point.of[chart.id];
+  for (const [name, colour] of keys.slice(chart.values.length)) {
+    const item = make("li");
+    const value = make("b", "–", { "data-key": name });
+    item.append(make("i", null, { class: colour }), name + " ", value);
+    chart.key.append(item);
+    chart.values.push(value);
+  }
+  const W = Math.max(svg.clientWidth, 200), H = 150, L = time ? 48 : 40, R = 6, T = 8, B = 20;
   const last = points[points.length - 1].t, span = Math.max(last - points[0].t, WINDOW);
   const x = t => L + (W - L - R) * (1 - (last - t) / span);
   const tops = points.map(p => {
-    const values = keys.map(([key]) => valuesOf(chart, p)[key] || 0);
+    const values = keys.map(([key]) => valuesOf(p)[key] || 0);
     return stacked ? values.reduce((a, b) => a + b, 0) : Math.max(...values);
   });
   const parts = [make("line", null, { class: "rule", x1: L, x2: W - R, y1: H - B, y2: H - B })];
   let y, ticks;
   if (time) {
-    const all = points.flatMap(p => Object.values(valuesOf(chart, p)).filter(v => v > 0));
+    const all = points.flatMap(p => Object.values(valuesOf(p)).filter(v => v > 0));
     const low = Math.max(DECADES.filter(d => d <= Math.min(...all, 1)).pop() || 0.1, 0.1);
     const high = DECADES.find(d => d >= Math.max(...all, 10)) || 604800;
     const log = v => Math.log(Math.min(Math.max(v, low), high) / low) / Math.log(high / low);
@@ -205,7 +224,7 @@ function draw(chart) {
     const most = Math.max(step * Math.ceil(Math.max(...tops) / step), step);
     y = v => H - B - (H - B - T) * v / most;
     ticks = [];
-    for (let v = 0; v <= most; v += step) ticks.push([v, number(v)]);
+    for (let v = 0; v <= most; v += step) ticks.push([v, v < 10000 ? number(v) : v.toLocaleString("en", { notation: "compact" })]);
   }
   for (const [v, label] of ticks) {
     parts.push(make("line", null, { class: "rule", x1: L, x2: W - R, y1: y(v), y2: y(v) }));
@@ -220,7 +239,7 @@ function draw(chart) {
   const runs = key => {
     const all = [];
     points.forEach((p, i) => {
-      if (valuesOf(chart, p)[key] === undefined) return;
+      if (valuesOf(p)[key] === undefined) return;
       const run = all[all.length - 1];
       if (run && run[run.length - 1] === i - 1 && p.t - points[i - 1].t <= gap) run.push(i);
       else all.push([i]);
@@ -231,7 +250,7 @@ function draw(chart) {
   const base = points.map(() => 0);
   for (const [key, colour] of keys) {
     for (const run of runs(key)) {
-      const value = i => valuesOf(chart, points[i])[key];
+      const value = i => valuesOf(points[i])[key];
       if (stacked) {
         const upper = run.map(i => at(i, base[i] + value(i)));
         const lower = run.map(i => at(i, base[i])).reverse();
@@ -249,9 +268,9 @@ function draw(chart) {
     shown = points.reduce((a, b) => Math.abs(x(b.t) - chart.hover) < Math.abs(x(a.t) - chart.hover) ? b : a);
     parts.push(make("line", null, { class: "cursor", x1: x(shown.t), x2: x(shown.t), y1: T, y2: H - B }));
   }
-  say(chart.when, chart.hover != null ? clock(shown.t) : time || chart.id === "finished" ? "of the last minute" : "");
+  say(chart.when, chart.hover != null ? clock(shown.t) : time ? "of the last minute" : "");
   chart.values.forEach((element, i) => {
-    const value = valuesOf(chart, shown)[keys[i][0]];
+    const value = valuesOf(shown)[keys[i][0]];
     say(element, time ? duration(value) : number(value));
     element.parentNode.className = value ? "" : "none";
   });
@@ -296,13 +315,12 @@ function bar(value, most, colour) {
   return svg;
 }
 function rows(section, all) {
-  const heads = [...section.querySelectorAll("th")].map(head => head.textContent);
+  const heads = [...section.querySelectorAll("th")];
   section.querySelector("tbody").replaceChildren(...all.map(cells => {
     const row = make("tr");
     cells.forEach((cell, i) => {
-      const data = make("td", null, i && heads[i] ? { "data-of": heads[i] } : {});
+      const data = make("td", null, { class: heads[i].className, ...(i && { "data-of": heads[i].textContent }) });
       data.append(...[].concat(cell));
-      if (!heads[i]) data.className = "plot";
       row.append(data);
     });
     return row;
@@ -323,7 +341,7 @@ function queues(s) {
     const marks = [];
     if (started[name] === 0) marks.push("stopped");
     if (enabled[name] === 0) marks.push("disabled");
-    const label = [make("span", name || "(no name)", { class: "name" })];
+    const label = [make("span", nameOf(name))];
     if (marks.length) label.push(" ", make("small", marks.join(", ")));
     const asks = make("span");
     asks.append(number(wanted[name]), make("small", name in nodes ? " of " + number(nodes[name]) : ""));
@@ -352,7 +370,7 @@ function times(s) {
     }
     return [TIMES[i][1].replace(", ", " to "), number(total(histogram)), duration(median), duration(most), duration(tail), svg];
   }));
-  say(section.querySelector(".note"), (enough ? "Since " + clock(points[0].t) : "Since the module was loaded") + ". Bars on a scale from 0.1 s to 7 days: a tick at the median, thick to 90 %, thin to 99 %.");
+  say(section.querySelector(".note"), (enough ? "Since " + clock(points[0].t) : "Since the module was loaded") + ".");
 }
 
 function health(s) {
@@ -395,7 +413,10 @@ function show(s) {
   $("notice").hidden = !hidden;
   say($("notice"), "No numbers of jobs at present: the job journal is being caught up on, or they are not shown to you.");
   tiles(s);
-  CHARTS.forEach(draw);
+  for (const chart of CHARTS) {
+    if (s.has(chart.of)) chart.figure.hidden = false;
+    draw(chart);
+  }
   queues(s);
   times(s);
   health(s);
@@ -442,6 +463,6 @@ async function poll() {
 }
 CHARTS.forEach(prepare);
 document.addEventListener("visibilitychange", () => document.hidden ? status("paused", "") : poll());
-addEventListener("resize", () => CHARTS.forEach(chart => points.length && draw(chart)));
+addEventListener("resize", () => CHARTS.forEach(chart => draw(chart)));
 poll();
 })();
