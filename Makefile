@@ -71,6 +71,7 @@ target/prometheus.so: $(sources)
 deps: ## install what building and testing needs, if missing (apt-get)
 	@scripts/deps
 
+check: export WANT_BROWSER = yes
 check: deps ## everything a change must pass: format, clippy, all tests
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings

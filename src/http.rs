@@ -9,13 +9,16 @@
 //! counts ([`Counts`]).
 
 mod accept;
+mod autoscale;
 mod bind;
 mod coding;
 mod connection;
 mod counts;
 mod deadline;
+mod kubernetes;
 mod limits;
 mod negotiation;
+mod numbers;
 mod page;
 mod rendering;
 mod routes;

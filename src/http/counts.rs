@@ -58,9 +58,12 @@ impl Counts {
         for path in PATHS {
             counts.requests.with_label_values(&[path, "200"]);
         }
-        for (path, code) in
-            [("/metrics", "500"), ("/readyz", "503"), ("other", "404")]
-        {
+        for (path, code) in [
+            ("/metrics", "500"),
+            ("/autoscale", "503"),
+            ("/readyz", "503"),
+            ("other", "404"),
+        ] {
             counts.requests.with_label_values(&[path, code]);
         }
         registry.register(Box::new(counts.requests.clone()))?;

@@ -11,13 +11,16 @@ use hyper::{
     },
 };
 
+use serde_json::Value;
+
 use super::{
-    Limits, Site, View, coding::Coding, deadline::Deadline, negotiation, page,
-    rendering::Failure,
+    Limits, Site, View, autoscale, coding::Coding, deadline::Deadline,
+    kubernetes, negotiation, page, rendering::Failure,
 };
 
 /// The values of the label `path`; no others, whatever clients ask for.
-pub(super) const PATHS: [&str; 4] = ["/metrics", "/healthz", "/readyz", "/"];
+pub(super) const PATHS: [&str; 6] =
+    ["/metrics", "/autoscale", "/healthz", "/readyz", kubernetes::ROOT, "/"];
 
 /// The path of everything else, for counting.
 pub(super) const OTHER: &str = "other";
@@ -34,8 +37,7 @@ pub(super) async fn answer<B: Body>(
     limits: &Limits,
     request: &Request<B>,
 ) -> Answer {
-    let path =
-        PATHS.into_iter().find(|p| *p == request.uri().path()).unwrap_or(OTHER);
+    let path = path(request.uri().path());
     let answer = if request.body().is_end_stream() {
         route(site, limits, request, path).await
     } else {
@@ -48,6 +50,16 @@ pub(super) async fn answer<B: Body>(
     answer
 }
 
+/// Of [`PATHS`], where a request belongs.
+fn path(path: &str) -> &'static str {
+    let below = path.strip_prefix(kubernetes::ROOT);
+    match PATHS.into_iter().find(|known| *known == path) {
+        Some(known) => known,
+        None if below.is_some_and(|b| b.starts_with('/')) => kubernetes::ROOT,
+        None => OTHER,
+    }
+}
+
 async fn route<B>(
     site: &Site,
     limits: &Limits,
@@ -56,7 +68,8 @@ async fn route<B>(
 ) -> Answer {
     let method = request.method();
     if path == OTHER {
-        let text = "no such page; there are /metrics, /healthz, /readyz, /\n";
+        let all = PATHS.join(", ");
+        let text = format!("no such page; there are {all}\n");
         return plain(StatusCode::NOT_FOUND, text);
     }
     if method != Method::GET && method != Method::HEAD {
@@ -76,13 +89,28 @@ async fn route<B>(
                 plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
             }
         },
+        "/autoscale" => json(autoscale::answer(&site.numbers(View::All))),
+        kubernetes::ROOT => {
+            let (path, query) = (request.uri().path(), request.uri().query());
+            json(kubernetes::answer(&site.numbers(View::All), path, query))
+        }
         _ => {
             let html = page::home(site.about(), &site.ready());
-            let answer = body(StatusCode::OK, "text/html; charset=utf-8", html);
-            // the page is all there is: nothing from elsewhere, ever
-            let policy = "default-src 'none'; style-src 'unsafe-inline'";
-            with(answer, CONTENT_SECURITY_POLICY, policy)
+            let mut answer =
+                body(StatusCode::OK, "text/html; charset=utf-8", html);
+            answer
+                .headers_mut()
+                .insert(CONTENT_SECURITY_POLICY, page::policy());
+            answer
         }
+    }
+}
+
+fn json((code, value): (StatusCode, Value)) -> Answer {
+    let answer = body(code, "application/json", value.to_string() + "\n");
+    match code {
+        StatusCode::SERVICE_UNAVAILABLE => with(answer, RETRY_AFTER, "1"),
+        _ => answer,
     }
 }
 
