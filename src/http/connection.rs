@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use super::{
-    Limits, Site,
+    Limits, Site, View,
     routes::{self, Answer, OTHER},
     socket::{HeaderDone, Socket},
 };
@@ -59,7 +59,8 @@ pub(super) async fn serve(
         // boxed, for poll_without_shutdown moves it
         let answer: Pin<Box<dyn Future<Output = _> + Send>> =
             Box::pin(async move {
-                let answer = routes::answer(site, &limits, &request).await;
+                let answer =
+                    routes::answer(site, &limits, &request, View::All).await;
                 Ok::<Answer, Infallible>(if last {
                     closing(answer)
                 } else {

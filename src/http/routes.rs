@@ -33,11 +33,12 @@ pub(super) async fn answer<B: Body>(
     site: &Site,
     limits: &Limits,
     request: &Request<B>,
+    view: View,
 ) -> Answer {
     let path =
         PATHS.into_iter().find(|p| *p == request.uri().path()).unwrap_or(OTHER);
     let answer = if request.body().is_end_stream() {
-        route(site, limits, request, path).await
+        route(site, limits, request, path, view).await
     } else {
         // Closed, for where the next request begins is past the body.
         let text = "a request must not have a body\n";
@@ -53,6 +54,7 @@ async fn route<B>(
     limits: &Limits,
     request: &Request<B>,
     path: &str,
+    view: View,
 ) -> Answer {
     let method = request.method();
     if path == OTHER {
@@ -66,7 +68,7 @@ async fn route<B>(
     }
     match path {
         "/metrics" => {
-            let answer = metrics(site, limits, request).await;
+            let answer = metrics(site, limits, request, view).await;
             with(answer, VARY, "Accept, Accept-Encoding")
         }
         "/healthz" => plain(StatusCode::OK, "ok\n"),
@@ -90,11 +92,12 @@ async fn metrics<B>(
     site: &Site,
     limits: &Limits,
     request: &Request<B>,
+    view: View,
 ) -> Answer {
     let deadline = Deadline::new(request.headers());
     let format = negotiation::format(request.headers());
     let coding = negotiation::coding(request.headers());
-    let rendering = site.render(format, View::All, limits).await;
+    let rendering = site.render(format, view, limits).await;
     let coded = rendering.map(|rendering| rendering.coded(coding));
     if deadline.is_past() {
         let text = "the metrics took longer than the scrape may\n";
