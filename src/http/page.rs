@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::About;
+use super::{About, View};
 
 const HEAD: &str = r#"<!DOCTYPE html>
 <html lang="en">
@@ -16,9 +16,18 @@ th { text-align: left; padding-right: 1rem; font-weight: normal }
 </style>
 "#;
 
+/// What the public view is, to who is shown it.
+const WITHHELD: &str = "metrics of jobs, queues and autoscaling: Flux's \
+    private mode is on, and the module asks nobody who they are. They are \
+    there for this machine only, until authentication is configured.";
+
 /// The page at `/`. Links are relative: the page may be behind a proxy, under
 /// another path.
-pub(super) fn home(about: &About, ready: &Result<(), String>) -> String {
+pub(super) fn home(
+    about: &About,
+    ready: &Result<(), String>,
+    view: View,
+) -> String {
     let mut page = String::from(HEAD);
     let name = escape(&about.name);
     let _ = write!(
@@ -33,6 +42,9 @@ pub(super) fn home(about: &About, ready: &Result<(), String>) -> String {
     row(&mut page, "flux-prometheus", &about.version);
     let state = ready.as_ref().err().map_or("ready", String::as_str);
     row(&mut page, "state", state);
+    if view == View::Public {
+        row(&mut page, "not shown", WITHHELD);
+    }
     for (what, value) in &about.facts {
         row(&mut page, what, value);
     }
@@ -73,8 +85,11 @@ mod tests {
             version: "1".into(),
             facts: Vec::new(),
         };
-        let page = home(&about, &Err("<why>".into()));
+        let page = home(&about, &Err("<why>".into()), View::All);
         assert!(!page.contains("<x>") && !page.contains("<why>"));
         assert!(page.contains("&lt;why&gt;"));
+        assert!(!page.contains("not shown"));
+        let page = home(&about, &Ok(()), View::Public);
+        assert!(page.contains("<th>not shown<td>metrics of jobs"), "{page}");
     }
 }

@@ -7,13 +7,13 @@ use hyper::{
     header::{
         ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
         CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-        RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+        RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
 use super::{
-    Limits, Site, View, coding::Coding, deadline::Deadline, negotiation, page,
-    rendering::Failure,
+    Limits, Site, View, access::Denial, coding::Coding, deadline::Deadline,
+    negotiation, page, rendering::Failure,
 };
 
 /// The values of the label `path`; no others, whatever clients ask for.
@@ -35,8 +35,7 @@ pub(super) async fn answer<B: Body>(
     request: &Request<B>,
     view: View,
 ) -> Answer {
-    let path =
-        PATHS.into_iter().find(|p| *p == request.uri().path()).unwrap_or(OTHER);
+    let path = path(request);
     let answer = if request.body().is_end_stream() {
         route(site, limits, request, path, view).await
     } else {
@@ -47,6 +46,45 @@ pub(super) async fn answer<B: Body>(
     };
     site.counts().request(path, answer.status());
     answer
+}
+
+/// Answers a request that the rules do not allow, and counts it.
+pub(super) fn deny<B: Body>(
+    site: &Site,
+    request: &Request<B>,
+    denial: Denial,
+) -> Answer {
+    let answer = match denial {
+        Denial::Unauthorized(challenges) => {
+            let text = "who are you? name and password, or a token, please\n";
+            let mut answer = plain(StatusCode::UNAUTHORIZED, text);
+            for challenge in challenges {
+                answer.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            }
+            answer
+        }
+        Denial::TooMany => {
+            let text = "more requests than the rate limit allows\n";
+            let answer = plain(StatusCode::TOO_MANY_REQUESTS, text);
+            with(answer, RETRY_AFTER, "1")
+        }
+        Denial::Busy | Denial::Outdated => {
+            let text = "too many passwords are being checked\n";
+            let answer = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+            with(answer, RETRY_AFTER, "1")
+        }
+    };
+    site.counts().request(path(request), answer.status());
+    match request.body().is_end_stream() {
+        true => answer,
+        // where the next request begins is past the body
+        false => with(answer, CONNECTION, "close"),
+    }
+}
+
+fn path<B>(request: &Request<B>) -> &'static str {
+    let path = request.uri().path();
+    PATHS.into_iter().find(|known| *known == path).unwrap_or(OTHER)
 }
 
 async fn route<B>(
@@ -79,7 +117,7 @@ async fn route<B>(
             }
         },
         _ => {
-            let html = page::home(site.about(), &site.ready());
+            let html = page::home(site.about(), &site.ready(), view);
             let answer = body(StatusCode::OK, "text/html; charset=utf-8", html);
             // the page is all there is: nothing from elsewhere, ever
             let policy = "default-src 'none'; style-src 'unsafe-inline'";

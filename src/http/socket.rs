@@ -17,11 +17,10 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::Semaphore,
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::Limits;
+use super::{Limits, room::Room};
 
 /// Tells the socket that the header it was reading is complete.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +49,7 @@ enum Expect {
 pub(super) struct Socket<S> {
     stream: S,
     limits: Limits,
-    room: Arc<Semaphore>,
+    room: Room,
     header_done: HeaderDone,
     expect: Expect,
     read: Alarm,
@@ -58,11 +57,11 @@ pub(super) struct Socket<S> {
 }
 
 impl<S> Socket<S> {
-    /// `room` has a permit for each connection that could still be accepted.
+    /// `room` tells how many other connections there are.
     pub(super) fn new(
         stream: S,
         limits: Limits,
-        room: Arc<Semaphore>,
+        room: Room,
         header_done: HeaderDone,
     ) -> Self {
         let mut read = Alarm::default();
@@ -86,21 +85,19 @@ impl<S> Socket<S> {
         self.expect = what;
         self.read.set(match what {
             Expect::Header => self.limits.header,
-            Expect::Request if self.is_crowded() => self.limits.idle_crowded,
+            Expect::Request if self.room.is_crowded(&self.limits) => {
+                self.limits.idle_crowded
+            }
             Expect::Request => self.limits.idle,
         });
     }
 
-    fn is_crowded(&self) -> bool {
-        self.room.available_permits() < self.limits.connections / 4
-    }
-
-    /// Common to both ways of writing.
-    fn written(
+    /// Common to all ways of writing.
+    fn written<T>(
         &mut self,
         cx: &mut Context<'_>,
-        result: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if result.is_pending() {
             if !self.write.is_set() {
                 self.write.set(self.limits.write);
@@ -166,7 +163,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.stream).poll_flush(cx);
+        // TCP has nothing to flush; TLS holds what the client does not take
+        if result.is_ready() && !this.write.is_set() {
+            return result;
+        }
+        this.written(cx, result)
     }
 
     fn poll_shutdown(

@@ -128,6 +128,16 @@ pub extern "C" fn flux_msg_handler_destroy(mh: Option<Box<Handler>>) {
     }
 }
 
+/// What the sender may do.
+#[unsafe(no_mangle)]
+pub extern "C" fn flux_msg_get_rolemask(
+    msg: &Incoming,
+    rolemask: &mut u32,
+) -> c_int {
+    *rolemask = msg.request.role;
+    0
+}
+
 /// The strings live as long as the message.
 #[unsafe(no_mangle)]
 pub extern "C" fn flux_request_decode(
