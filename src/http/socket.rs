@@ -229,6 +229,58 @@ impl Alarm {
 mod tests {
     use super::*;
 
+    /// Takes everything and never gets rid of it, as TLS does with the end of
+    /// an answer that the client does not take.
+    struct Full;
+
+    impl AsyncWrite for Full {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn what_is_not_flushed_is_not_waited_for_for_ever() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let limits = Limits::default();
+            let room = Room::default();
+            let mut socket =
+                Socket::new(Full, limits, room, HeaderDone::default());
+            let begin = Instant::now();
+            let flushed = std::future::poll_fn(|cx| {
+                let mut socket = Pin::new(&mut socket);
+                assert!(socket.as_mut().poll_write(cx, b"x").is_ready());
+                socket.poll_flush(cx)
+            });
+            let error = flushed.await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert!(begin.elapsed() >= limits.write);
+        });
+    }
+
     #[test]
     fn an_alarm_moves_both_ways() {
         let runtime = tokio::runtime::Builder::new_current_thread()
