@@ -49,7 +49,7 @@ impl Endpoint {
         };
         let site = Site::new(registry.clone(), Arc::new(|| Ok(())), about)
             .unwrap()
-            .withholding(vec!["flux_private"]);
+            .with_private(|name| name == "flux_private");
         let site = Arc::new(site);
         let mut server =
             Server::start(site.clone(), limits, "prom-http").unwrap();
