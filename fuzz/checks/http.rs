@@ -8,7 +8,9 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use flux_prometheus::http::{About, Limits, Server, Site, bind};
+use flux_prometheus::http::{
+    About, Address, Bound, Limits, Server, Site, bind,
+};
 use prometheus::Registry;
 
 /// Far more than anything takes.
@@ -35,7 +37,10 @@ fn fixture() -> &'static Fixture {
         };
         let mut server = Server::start(site.clone(), limits, "http").unwrap();
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = server.listen(listener).unwrap();
+        let address = match server.listen(Bound::Tcp(listener)).unwrap() {
+            Address::Tcp(address) => address,
+            Address::Unix(path) => panic!("{}", path.display()),
+        };
         Fixture { site, address, _server: Mutex::new(server) }
     })
 }

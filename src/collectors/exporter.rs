@@ -43,7 +43,8 @@ const DROPPED: Spec = Spec::counter(
     "Series left out because there were too many, added up over the updates \
      of their collector.",
 );
-const EVENTS: Spec = Spec::counter(
+/// Of jobs or queues, so private.
+pub const EVENTS: Spec = Spec::counter(
     "flux_exporter_journal_events_total",
     &[],
     "Job events received from the job manager's journal, those caught up on \
@@ -54,7 +55,8 @@ const MALFORMED: Spec = Spec::counter(
     &["kind"],
     "Parts of the job journal that could not be read and were left out.",
 );
-const LAG: Spec = Spec::gauge(
+/// Of jobs or queues, so private.
+pub const LAG: Spec = Spec::gauge(
     "flux_exporter_journal_lag_seconds",
     &[],
     "Time from the last job event to its arrival here.",

@@ -10,7 +10,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use hyper::header::HeaderValue;
 use ring::digest::{SHA256, digest};
 
-use super::{About, routes::PATHS};
+use super::{About, View, routes::PATHS, view::WITHHELD};
 
 const INDEX: &str = include_str!("page/index.html");
 const STYLE: &str = include_str!("page/page.css");
@@ -18,13 +18,17 @@ const SCRIPT: &str = include_str!("page/page.js");
 
 /// The page at `/`. Links are relative: the page may be behind a proxy, under
 /// another path.
-pub(super) fn home(about: &About, ready: &Result<(), String>) -> String {
+pub(super) fn home(
+    about: &About,
+    ready: &Result<(), String>,
+    view: View,
+) -> String {
     fill(INDEX, |name| match name {
         "title" => title(about).into(),
         "state" => {
             escape(ready.as_ref().err().map_or("ready", String::as_str)).into()
         }
-        "facts" => facts(about).into(),
+        "facts" => facts(about, view).into(),
         "links" => links().into(),
         "style" => STYLE.into(),
         "script" => SCRIPT.into(),
@@ -72,10 +76,13 @@ fn title(about: &About) -> String {
     ))
 }
 
-fn facts(about: &About) -> String {
+fn facts(about: &About, view: View) -> String {
     let version = ("flux-prometheus".to_owned(), about.version.clone());
     let name = ("module".to_owned(), about.name.clone());
-    let all = [version, name].into_iter().chain(about.facts.iter().cloned());
+    let withheld = (view == View::Public)
+        .then(|| ("not shown".to_owned(), WITHHELD.to_owned()));
+    let all = [version, name].into_iter().chain(withheld);
+    let all = all.chain(about.facts.iter().cloned());
     let row = |(what, value): (String, String)| {
         format!("<tr><th>{}<td>{}", escape(&what), escape(&value))
     };
@@ -121,17 +128,17 @@ mod tests {
     #[test]
     fn what_is_shown_is_text() {
         assert_eq!(escape("a<b>&\"'"), "a&lt;b&gt;&amp;&quot;&#39;");
-        let page = home(&about(&[]), &Err("<why>".into()));
+        let page = home(&about(&[]), &Err("<why>".into()), View::All);
         assert!(!page.contains("<x>") && !page.contains("<why>"));
         assert!(page.contains("&lt;x&gt;") && page.contains("&lt;why&gt;"));
         // nor is it a template
-        let page = home(&about(&[("host", "{{script}}")]), &Ok(()));
+        let page = home(&about(&[("host", "{{script}}")]), &Ok(()), View::All);
         assert!(page.contains("<h1>Flux on {{script}}</h1>"), "{page}");
     }
 
     #[test]
     fn the_template_is_filled() {
-        let page = home(&about(&[]), &Ok(()));
+        let page = home(&about(&[]), &Ok(()), View::All);
         let [style, script] = [STYLE, SCRIPT].map(|text| page.find(text));
         assert!(style.is_some() && script.is_some());
         let rest = page.replace(STYLE, "").replace(SCRIPT, "");
@@ -145,7 +152,7 @@ mod tests {
 
     #[test]
     fn it_is_small_and_ends_where_it_says() {
-        assert!(home(&about(&[]), &Ok(())).len() < 40_000);
+        assert!(home(&about(&[]), &Ok(()), View::All).len() < 40_000);
         // a digest is of all between the tags
         assert!(!SCRIPT.contains("</script") && !SCRIPT.contains("<!--"));
         assert!(!STYLE.contains("</style"));
@@ -160,5 +167,13 @@ mod tests {
         let policy = policy.to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'; script-src 'sha256-"));
         assert!(!policy.contains("unsafe") && !policy.contains("http"));
+    }
+
+    #[test]
+    fn what_is_withheld_is_said() {
+        let page = home(&about(&[]), &Ok(()), View::All);
+        assert!(!page.contains("not shown"));
+        let page = home(&about(&[]), &Ok(()), View::Public);
+        assert!(page.contains("<th>not shown<td>metrics of jobs"), "{page}");
     }
 }

@@ -10,6 +10,7 @@ use super::{
     Counts, Limits, View,
     numbers::Numbers,
     rendering::{Failure, Rendering, Renderings},
+    view::WITHHELD,
 };
 use crate::exposition::{Created, Families, Format};
 
@@ -95,13 +96,16 @@ impl Site {
     pub(super) fn numbers(&self, view: View) -> Numbers {
         let registry = self.families.registry();
         let gathered = catch_unwind(AssertUnwindSafe(|| registry.gather()));
-        let (families, ready) = match gathered {
+        let (families, mut ready) = match gathered {
             Ok(mut families) => {
                 families.retain(|family| self.shows(view, family.name()));
                 (families, self.ready())
             }
             Err(_) => (Vec::new(), Err("a collector panicked".into())),
         };
+        if view == View::Public {
+            ready = ready.and(Err(format!("not shown: {WITHHELD}")));
+        }
         Numbers { families, withheld: ready.err(), now: SystemTime::now() }
     }
 

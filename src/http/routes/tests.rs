@@ -46,7 +46,8 @@ fn send(
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let answer = answer(site, &Limits::default(), &request).await;
+        let answer =
+            answer(site, &Limits::default(), &request, View::All).await;
         let bytes = answer.clone().into_body().collect().await.unwrap();
         let text = String::from_utf8(bytes.to_bytes().to_vec()).unwrap();
         (answer, text)

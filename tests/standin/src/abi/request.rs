@@ -86,6 +86,16 @@ pub extern "C" fn flux_msg_handler_destroy(handler: Option<Box<Watcher>>) {
     drop(handler);
 }
 
+/// What the sender may do.
+#[unsafe(no_mangle)]
+pub extern "C" fn flux_msg_get_rolemask(
+    msg: &Incoming,
+    rolemask: &mut u32,
+) -> c_int {
+    *rolemask = msg.request.role;
+    0
+}
+
 /// The strings live as long as the message.
 #[unsafe(no_mangle)]
 pub extern "C" fn flux_request_decode(
