@@ -76,11 +76,8 @@ fn settings() -> String {
 
 fn metrics() -> String {
     let mut out = String::new();
-    // all are of a collector, but those of the process
-    let (process, specs): (Vec<_>, Vec<_>) =
-        SPECS.iter().partition(|specs| specs[0].name.starts_with("process_"));
-    assert_eq!(NAMES.len(), specs.len(), "one list for each collector");
-    for ((name, on), specs) in NAMES.iter().zip(specs) {
+    assert_eq!(NAMES.len(), SPECS.len(), "one list for each collector");
+    for ((name, on), specs) in NAMES.iter().zip(SPECS) {
         let off = if *on { "" } else { " (off by default)" };
         let _ = write!(out, "\n.SS {}{off}", roff(name));
         families(&mut out, specs);
@@ -95,7 +92,6 @@ fn metrics() -> String {
             sample.get_label().iter().map(|label| label.name()).collect();
         family(&mut out, each.name(), &kind, &labels, each.help());
     }
-    process.into_iter().for_each(|specs| families(&mut out, specs));
     out.trim_start().to_owned()
 }
 
