@@ -19,9 +19,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "differential"))
 
 import flux
+import flux.constants
 from drive import Driver
+from flux.idset import IDset
 from operations import Operations
 from truth import Truth
+from words import series
 
 QUEUES = {"batch": [], "debug": ["low"]}
 TIMES = ("wait", "eligible_wait", "launch", "run", "cleanup")
@@ -89,6 +92,8 @@ class Chaos(Driver):
         self.say("chaos")
         self.busy(seconds / 2, self.acts(True))
         self.step_clock(0)
+        # brokers that seem to have been silent for a day
+        time.sleep(6)
         # what is counted from here on is compared in the end; what a process
         # of its own comes to hold, the module holds and not Flux
         self.reload_as_process()
@@ -290,7 +295,7 @@ class Chaos(Driver):
         """The brokers' clock jumps, theirs alone."""
         if self.clock:
             if to is None:
-                to = self.random.choice([-7200, -30, 0, 0, 45, 86400])
+                to = self.random.choice([-7200, 0, 0, 3600, 86400])
             with open(self.clock + ".new", "w") as file:
                 file.write(f"{to:+d}\n")
             os.rename(self.clock + ".new", self.clock)
@@ -305,13 +310,29 @@ class Chaos(Driver):
         def less():
             answer = take()
             want = answer["want"]
-            for series in list(want):
-                if any(part in series for part in self.spoilt(truth)):
-                    del want[series]
+            for event, times in self.transitions(*truth.base).items():
+                of = series("flux_node_transitions_total", event=event)
+                want[of] = times
+            for of in list(want):
+                if any(part in of for part in self.spoilt(truth)):
+                    del want[of]
             return answer
 
         truth.take = less
         self.truth = self.ops.truth = truth
+
+    def transitions(self, _, base):
+        """Nodes that came and went, by the journal of the resource module."""
+        streaming = flux.constants.FLUX_RPC_STREAMING
+        journal = self.h.rpc("resource.journal", {}, flags=streaming)
+        times = dict.fromkeys(("online", "offline", "torpid", "lively"), 0)
+        while events := journal.get()["events"]:
+            for event in events:
+                when, name = event["timestamp"], event["name"]
+                if name in times and base < when < time.time():
+                    times[name] += len(IDset(event["context"]["idset"]))
+            journal.reset()
+        return times
 
     def spoilt(self, truth):
         """Parts of the names of what was not seen, or counted anew."""
