@@ -16,20 +16,15 @@ pub(super) struct Files(Vec<(PathBuf, Option<Stamp>)>);
 
 /// What changes with a file's content, owner or mode.
 #[derive(Debug, PartialEq, Eq)]
-struct Stamp([i64; 7]);
+struct Stamp([u64; 3], [i64; 4]);
 
 impl Stamp {
     fn of(path: &Path) -> Option<Self> {
         let file = fs::metadata(path).ok()?;
-        Some(Self([
-            file.dev().cast_signed(),
-            file.ino().cast_signed(),
-            file.size().cast_signed(),
-            file.mtime(),
-            file.mtime_nsec(),
-            file.ctime(),
-            file.ctime_nsec(),
-        ]))
+        Some(Self(
+            [file.dev(), file.ino(), file.size()],
+            [file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec()],
+        ))
     }
 }
 

@@ -82,10 +82,10 @@ impl Visit {
         let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes);
         let given = given.and_then(credentials);
         match (given, users, token) {
-            (Some(Credentials::Bearer(given)), _, Some(token)) => {
-                if token.is(given) {
-                    return Ok(());
-                }
+            (Some(Credentials::Bearer(given)), _, Some(token))
+                if token.is(given) =>
+            {
+                return Ok(());
             }
             (Some(Credentials::Basic(name, password)), Some(users), _) => {
                 match users.check(&name, &password, self.peer).await {

@@ -230,7 +230,7 @@ fn a_small_file_that_grows_when_read_is_refused() {
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for n in 1..9 {
         let last = format!("*a{}", n - 1);
-        let list = vec![last.as_str(); 10].join(", ");
+        let list = [last.as_str(); 10].join(", ");
         text.push_str(&format!("a{n}: &a{n} [{list}]\n"));
     }
     assert!(load(&folder, &text).is_err());

@@ -65,13 +65,6 @@ impl Cluster {
                 self.nodes.drained.retain(|rank, _| !ranks.contains(rank));
                 self.want_pass();
             }
-            ["resource", "undrain", ranks] => {
-                for rank in nodes::ids(ranks)? {
-                    self.nodes.drained.remove(&rank);
-                }
-                self.want_pass();
-                Ok(String::new())
-            }
             ["jobs", ref args @ ..] if self.loaded.contains("job-list") => {
                 text = self.list(args);
             }
