@@ -142,31 +142,45 @@ impl Access {
         }
     }
 
-    /// The rules as of now, or of a second ago.
+    /// The rules as of now, or of a second ago. For the HTTP thread: it reads
+    /// files.
     pub(super) fn policy(&self, counts: &Counts) -> Arc<Policy> {
         let mut state = self.state();
-        if state.checked.elapsed() >= RECHECK {
-            state.checked = Instant::now();
-            if state.files.changed() {
-                self.reread(&mut state, counts);
+        if state.checked.elapsed() < RECHECK {
+            return state.policy.clone();
+        }
+        state.checked = Instant::now();
+        let files = std::mem::take(&mut state.files);
+        // Flux's thread asks for the status, and must not wait for a disk.
+        drop(state);
+        let (files, read) = self.read_changed(files);
+        let mut state = self.state();
+        state.files = files;
+        match read {
+            None => (),
+            Some(Ok(policy)) => {
+                state.policy = Arc::new(policy);
+                state.problem = None;
+            }
+            Some(Err(problem)) => {
+                counts.files_refused.inc();
+                state.problem = Some(problem);
             }
         }
         state.policy.clone()
     }
 
-    fn reread(&self, state: &mut State, counts: &Counts) {
+    /// What the files say, if they are not what they were.
+    fn read_changed(
+        &self,
+        files: Files,
+    ) -> (Files, Option<Result<Policy, String>>) {
+        if !files.changed() {
+            return (files, None);
+        }
         let mut files = Files::default();
-        state.problem = match Policy::load(&self.settings, &mut files) {
-            Ok(policy) => {
-                state.policy = Arc::new(policy);
-                None
-            }
-            Err(problem) => {
-                counts.files_refused.inc();
-                Some(problem)
-            }
-        };
-        state.files = files;
+        let policy = Policy::load(&self.settings, &mut files);
+        (files, Some(policy))
     }
 
     /// What of the metrics a client is shown that the policy lets in.
