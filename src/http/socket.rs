@@ -270,11 +270,12 @@ mod tests {
             let mut socket =
                 Socket::new(Full, limits, room, HeaderDone::default());
             let begin = Instant::now();
-            let flushed = std::future::poll_fn(|cx| {
-                let mut socket = Pin::new(&mut socket);
-                assert!(socket.as_mut().poll_write(cx, b"x").is_ready());
-                socket.poll_flush(cx)
-            });
+            let mut socket = Pin::new(&mut socket);
+            std::future::poll_fn(|cx| socket.as_mut().poll_write(cx, b"x"))
+                .await
+                .unwrap();
+            let flushed =
+                std::future::poll_fn(|cx| socket.as_mut().poll_flush(cx));
             let error = flushed.await.unwrap_err();
             assert_eq!(error.kind(), io::ErrorKind::TimedOut);
             assert!(begin.elapsed() >= limits.write);
