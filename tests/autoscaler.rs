@@ -74,6 +74,7 @@ impl<'a> Autoscaler<'a> {
         let all: Value = serde_json::from_str(&answer.body).unwrap();
         let wanted = all["nodes_wanted"].as_u64().unwrap();
         let wanted = wanted.min(NODES.into()) as usize;
+        let mut coming = BTreeSet::new();
         while self.on.len() < wanted {
             // those that still run first
             let of = match self.leaving.is_empty() {
@@ -81,17 +82,32 @@ impl<'a> Autoscaler<'a> {
                 false => &mut self.leaving,
             };
             let rank = of.pop_first().unwrap();
-            self.instance.flux(&["resource", "undrain", &rank.to_string()]);
             self.on.insert(rank);
+            coming.insert(rank);
         }
+        self.tell("undrain", &coming);
         self.peak = self.peak.max(self.on.len());
+        let mut going = BTreeSet::new();
         while self.on.len() > wanted {
             // which are free is not known, and does not have to be
             let rank = self.on.pop_last().unwrap();
-            self.instance.flux(&["resource", "drain", &rank.to_string()]);
             self.leaving.insert(rank);
+            going.insert(rank);
         }
+        self.tell("drain", &going);
         self.switch_off();
+    }
+
+    /// Those that are on are the lowest: so these are next to each other.
+    fn tell(&self, verb: &str, ranks: &BTreeSet<u32>) {
+        let ranks = match (ranks.first(), ranks.last()) {
+            (Some(first), Some(last)) if first < last => {
+                format!("{first}-{last}")
+            }
+            (Some(only), _) => only.to_string(),
+            _ => return,
+        };
+        self.instance.flux(&["resource", verb, &ranks]);
     }
 
     /// Once no job is left on what was drained.
