@@ -96,6 +96,8 @@ class Chaos(Driver):
         time.sleep(6)
         # what is counted from here on is compared in the end; what a process
         # of its own comes to hold, the module holds and not Flux
+        self.ops.clear(1.0)
+        self.quiet()
         self.reload_as_process()
         self.busy(seconds / 2, self.acts(False))
         self.restore()
