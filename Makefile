@@ -104,7 +104,9 @@ chaos: deps build ## everything at once on a real Flux (CHAOS_SECONDS=600)
 
 bench: deps build ## what the module costs beside others (PARTS=..., BENCH_QUICK=1)
 	@scripts/bench-deps
-	$(CARGO) build --release -p standin -p replay
+	$(CARGO) build --release -p standin
+	@# by itself: with the features that the module has
+	$(CARGO) build --release -p replay
 	bench/run $(PARTS)
 
 install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, DESTDIR)

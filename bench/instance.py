@@ -136,15 +136,19 @@ class Instance:
         return self.stats()["journal"]["events"]
 
     def cpu(self):
-        """Processor seconds of the instance and the module so far."""
+        """Processor seconds of the process that the module is in, so far."""
+        return self.cpu_of_all()
+
+    def cpu_of_all(self):
+        """The same of the instance, the module included."""
         return cpu(self.pid())
 
     def settle(self):
         """Waits until it has done what it was told, or half a minute."""
         for _ in range(60):
-            before = self.cpu()
+            before = self.cpu_of_all()
             time.sleep(0.5)
-            if self.cpu() - before < 0.025:
+            if self.cpu_of_all() - before < 0.025:
                 return
 
     def flow(self, wanted):
@@ -248,5 +252,21 @@ class Flux(Instance):
         self.feeder.stdin.flush()
 
     def pid(self):
-        """Of the broker; the module's process is its child."""
+        """Of the broker."""
         return int(self.run("getattr", "broker.pid"))
+
+    def cpu(self):
+        return cpu(self.module)
+
+    def load(self):
+        taken = super().load()
+        self.module = self.find_module()
+        return taken
+
+    def find_module(self):
+        """The broker's child that the module is in."""
+        for thread in Path(f"/proc/{self.pid()}/task").iterdir():
+            for child in (thread / "children").read_text().split():
+                if b"prometheus" in Path(f"/proc/{child}/cmdline").read_bytes():
+                    return int(child)
+        raise RuntimeError("the module's process is not there")

@@ -141,7 +141,7 @@ class Python(Server):
 
     def cpu(self):
         """What it has the broker do is part of its cost."""
-        return super().cpu() + self.instance.cpu()
+        return super().cpu() + self.instance.cpu_of_all()
 
 
 class PrometheusFlux(Python):

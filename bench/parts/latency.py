@@ -167,7 +167,11 @@ def compare(what, ours, theirs, target):
 
 
 def cost(what, ours, name, theirs):
-    """Without what is used when nobody asks; in Flux, the broker's is in it."""
+    """Without what is used when nobody asks.
+
+    The module's is that of its process, which asks the broker nothing; that of
+    the exporters of PyPI has in it what they have the broker do.
+    """
     if not ours.cost:
         return []
     what = f"{what}: processor time of a scrape"
