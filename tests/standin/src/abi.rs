@@ -4,8 +4,7 @@
 //! They behave as those of libflux-core 0.88 do where the module could tell
 //! the difference: a reactor that makes one call at a time, futures that are
 //! fulfilled once until they are reset and may be destroyed in their own
-//! continuation, handlers of which the last registered is the first asked,
-//! errno and error texts.
+//! continuation, errno and error texts.
 //!
 //! Everything hangs off a [`Handle`], which belongs to its module's thread
 //! and is its own reactor; what other threads touch is its [`Inbox`]. While C
@@ -15,16 +14,17 @@
 //! of those is what libflux asks of its callers. A `Box` goes to C in a
 //! function that creates and comes back in the one that destroys.
 
-pub mod future;
-pub mod handle;
-pub mod inbox;
-pub mod reactor;
-pub mod request;
+mod future;
+mod handle;
+mod message;
+mod reactor;
+mod request;
 
 use std::ffi::{CStr, CString, c_char};
 
-pub use handle::Handle;
-pub use inbox::{Inbox, Message, Reply, Request, Response};
+pub use handle::{Handle, ModMain};
+pub use message::{Inbox, Message, Reply, Request, Response, failed};
+pub use reactor::standin_wait;
 
 /// A string of C's, or null.
 #[derive(Clone, Copy)]

@@ -23,10 +23,6 @@ struct Answers {
     streams: BTreeMap<String, Vec<Value>>,
 }
 
-/// What there is without a recording of it.
-const NO_ANSWERS: &str = r#"{"attributes": {}, "streams": {}, "answers": {
-    "config.get {}": {}, "job-manager.stats-get {}": {"inactive_jobs": 0}}}"#;
-
 /// A recording and how far it has played.
 pub struct Recorded {
     answers: Answers,
@@ -41,8 +37,7 @@ pub struct Recorded {
 
 impl Recorded {
     /// Reads the text of a journal, and that of the answers.
-    pub fn new(journal: &str, answers: Option<String>) -> Result<Self, String> {
-        let answers = answers.as_deref().unwrap_or(NO_ANSWERS);
+    pub fn new(journal: &str, answers: &str) -> Result<Self, String> {
         let answers = serde_json::from_str(answers)
             .map_err(|error| format!("answers: {error}"))?;
         let (mut backlog, mut live) = (Vec::new(), Vec::new());

@@ -1,47 +1,20 @@
 //! Requests that the module makes, and the futures of their responses.
 
-use std::ffi::{CString, c_double, c_int, c_void};
+use std::cell::Cell;
+use std::ffi::{c_double, c_int, c_void};
 use std::time::Instant;
 
-use super::inbox::Taken;
 use super::reactor::{Next, Watcher, later, standin_wait};
-use super::{Handle, Reply, Request, Response, Text, fail};
-use crate::host::Host;
+use super::{Handle, Reply, Request, Text, fail};
 
 /// `FLUX_RPC_STREAMING`.
 const STREAMING: c_int = 2;
 
 type Continuation = extern "C" fn(*mut Watcher, *mut c_void);
 
-impl Handle {
-    /// Hands a response to its future. One that comes too late is dropped.
-    pub(super) fn fulfill(&mut self, tag: u32, response: Response) {
-        if let Some(f) = self.each().find(|w| w.tag == tag) {
-            f.responses.push_back(response);
-        }
-    }
-
-    /// The continuation of a future that has a response, or has waited for
-    /// one long enough.
-    pub(super) fn future(&self, now: Instant) -> Option<&mut Watcher> {
-        let futures = self.each().filter(|w| w.kind == Next::Future);
-        for f in futures.filter(|f| !f.called && !f.function.is_null()) {
-            if f.responses.is_empty() && f.due.is_some_and(|at| at <= now) {
-                let late = (libc::ETIMEDOUT, CString::default());
-                f.responses.push_back(Err(late));
-            }
-            if !f.responses.is_empty() {
-                f.called = true;
-                return Some(f);
-            }
-        }
-        None
-    }
-}
-
 /// The response will be an error where nobody answers.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_rpc(
+extern "C" fn flux_rpc(
     h: &mut Handle,
     topic: Text,
     payload: Text,
@@ -51,19 +24,19 @@ pub extern "C" fn flux_rpc(
     h.last_tag += 1;
     let mut future = Watcher::new(h, Next::Future);
     future.tag = h.last_tag;
-    let request = Request {
+    let reply = Reply { inbox: h.inbox.clone(), tag: future.tag };
+    h.host.route(Request {
         topic: topic.get(),
         payload: payload.get(),
         streaming: flags & STREAMING != 0,
-        reply: Reply { inbox: h.inbox.clone(), tag: future.tag },
-    };
-    Host::route(&h.host, request);
+        reply: Cell::new(Some(reply)),
+    });
     future
 }
 
 /// A negative timeout is none.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_future_then(
+extern "C" fn flux_future_then(
     f: &mut Watcher,
     timeout: c_double,
     function: Continuation,
@@ -71,7 +44,7 @@ pub extern "C" fn flux_future_then(
 ) -> c_int {
     (f.function, f.arg) = (function as *const c_void, arg);
     (f.after, f.due) = (timeout, later(Instant::now(), timeout));
-    f.called = false;
+    f.active = true;
     0
 }
 
@@ -81,7 +54,7 @@ pub extern "C" fn flux_future_then(
 /// # Safety
 /// `f` must be alive. It is not a reference because it changes meanwhile.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn flux_future_wait_for(
+unsafe extern "C" fn flux_future_wait_for(
     f: *const Watcher,
     timeout: c_double,
 ) -> c_int {
@@ -95,25 +68,18 @@ pub unsafe extern "C" fn flux_future_wait_for(
             return fail(libc::ETIMEDOUT);
         }
         // SAFETY: see above.
-        let fd = unsafe { &*f }.with(|h| match h.inbox.pop() {
-            Some(Taken::Response(tag, response)) => {
-                h.fulfill(tag, response);
-                None
+        unsafe { &*f }.with(|h| {
+            if !h.take_in() {
+                standin_wait(h.inbox.fd, left);
             }
-            Some(Taken::Request(request)) => {
-                h.deferred.push_back(request);
-                None
-            }
-            None => Some(h.inbox.fd()),
         });
-        fd.into_iter().for_each(|fd| standin_wait(fd, left));
     }
     0
 }
 
 /// The payload lives until the future is reset or destroyed.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_rpc_get(
+extern "C" fn flux_rpc_get(
     f: &mut Watcher,
     payload: Option<&mut Text>,
 ) -> c_int {
@@ -129,7 +95,7 @@ pub extern "C" fn flux_rpc_get(
 
 /// Null where there is no error.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_future_error_string(f: Option<&Watcher>) -> Text {
+extern "C" fn flux_future_error_string(f: Option<&Watcher>) -> Text {
     match f.and_then(|f| f.responses.front()) {
         Some(Err((_, text))) if !text.is_empty() => Text::of(text),
         // SAFETY: it takes any number.
@@ -140,15 +106,15 @@ pub extern "C" fn flux_future_error_string(f: Option<&Watcher>) -> Text {
 
 /// Makes room for the next response of a stream.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_future_reset(f: Option<&mut Watcher>) {
+extern "C" fn flux_future_reset(f: Option<&mut Watcher>) {
     let Some(f) = f else { return };
     f.responses.pop_front();
     f.due = later(Instant::now(), f.after);
-    f.called = false;
+    f.active = !f.function.is_null();
 }
 
 /// What comes for it from now on is dropped.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_future_destroy(f: Option<Box<Watcher>>) {
+extern "C" fn flux_future_destroy(f: Option<Box<Watcher>>) {
     drop(f);
 }

@@ -9,7 +9,7 @@ use super::{Handle, Request, Response, Text, c_text};
 
 /// `struct flux_match`.
 #[repr(C)]
-pub struct Match {
+struct Match {
     typemask: c_int,
     matchtag: u32,
     topic_glob: Text,
@@ -19,31 +19,15 @@ type HandlerFn =
     extern "C" fn(*mut Handle, *mut Watcher, *const Request, *mut c_void);
 
 impl Handle {
-    /// Answers a request, or says that its handler is to be called.
-    pub(super) fn request(&mut self, request: Request) -> bool {
-        // the last registered is asked first
-        let handler = self.each().rev().find(|w| {
-            w.kind == Next::Handler && w.started && w.topic == request.topic
-        });
-        let Some(handler) = handler else {
-            let response = self.answer(&request);
-            request.reply.send(response);
-            return false;
-        };
-        self.watcher = handler;
-        self.message = &**self.current.insert(Box::new(request));
-        true
-    }
-
     /// What every module answers by itself, as far as anybody asks here.
-    fn answer(&mut self, request: &Request) -> Response {
-        let topic = request.topic.to_string_lossy();
+    pub(super) fn answer(&mut self, request: &Request) -> Response {
+        let topic = request.topic();
         match topic.rsplit_once('.').map_or("", |topic| topic.1) {
             "shutdown" => self.stopped = true,
             "debug" => {
+                let payload = request.payload.to_bytes();
                 let asked: Value =
-                    serde_json::from_slice(request.payload.to_bytes())
-                        .unwrap_or_default();
+                    serde_json::from_slice(payload).unwrap_or_default();
                 let flags = self.debug_flags.get_or_insert_default();
                 **flags |= asked["flags"].as_i64().unwrap_or(0) as c_int;
             }
@@ -58,7 +42,7 @@ impl Handle {
 
 /// It is asked nothing until it is started.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_msg_handler_create(
+extern "C" fn flux_msg_handler_create(
     h: &mut Handle,
     matching: Match,
     function: HandlerFn,
@@ -72,55 +56,50 @@ pub extern "C" fn flux_msg_handler_create(
 
 /// Here all who ask are the owner.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_msg_handler_allow_rolemask(_: &Watcher, _mask: u32) {}
+extern "C" fn flux_msg_handler_allow_rolemask(_: &Watcher, _mask: u32) {}
 
 /// From now on it is asked.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_msg_handler_start(handler: &mut Watcher) {
-    handler.started = true;
+extern "C" fn flux_msg_handler_start(handler: &mut Watcher) {
+    handler.active = true;
 }
 
 /// It is not asked again.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_msg_handler_destroy(handler: Option<Box<Watcher>>) {
+extern "C" fn flux_msg_handler_destroy(handler: Option<Box<Watcher>>) {
     drop(handler);
 }
 
 /// The strings live as long as the message.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_request_decode(
+extern "C" fn flux_request_decode(
     msg: &Request,
     topic: Option<&mut Text>,
     payload: Option<&mut Text>,
 ) -> c_int {
-    if let Some(topic) = topic {
-        *topic = Text::of(&msg.topic);
-    }
-    if let Some(payload) = payload {
-        *payload = Text::of(&msg.payload);
+    for (place, text) in [(topic, &msg.topic), (payload, &msg.payload)] {
+        if let Some(place) = place {
+            *place = Text::of(text);
+        }
     }
     0
 }
 
 /// To one who has left, an answer is no error.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_respond(
-    _: &Handle,
-    msg: &Request,
-    payload: Text,
-) -> c_int {
-    msg.reply.send(Ok(payload.get()));
+extern "C" fn flux_respond(_: &Handle, msg: &Request, payload: Text) -> c_int {
+    msg.respond(Ok(payload.get()));
     0
 }
 
 /// The same with an error; without a text it has errno's.
 #[unsafe(no_mangle)]
-pub extern "C" fn flux_respond_error(
+extern "C" fn flux_respond_error(
     _: &Handle,
     msg: &Request,
     errno: c_int,
     text: Text,
 ) -> c_int {
-    msg.reply.send(Err((errno, text.get())));
+    msg.respond(Err((errno, text.get())));
     0
 }

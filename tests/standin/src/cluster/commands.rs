@@ -1,5 +1,7 @@
 //! What the commands of `flux` that tests use do to the simulation.
 
+use std::ops::RangeInclusive;
+
 use clap::Parser;
 use serde_json::json;
 
@@ -12,31 +14,17 @@ type Outcome = Result<String, String>;
 #[derive(Parser)]
 #[command(no_binary_name = true)]
 struct Submit {
-    #[arg(short, long, default_value = "")]
-    queue: String,
-    #[arg(short = 'N', long, default_value_t = 0)]
-    nodes: u32,
-    #[arg(short, long)]
-    ntasks: Option<u32>,
-    #[arg(short, long, default_value_t = 1)]
-    cores_per_task: u32,
-    #[arg(short, long, default_value_t = 0)]
-    gpus_per_task: u32,
-    #[arg(short = 'x', long)]
-    exclusive: bool,
-    #[arg(short, long, value_parser = duration)]
-    time_limit: Option<f64>,
+    #[command(flatten)]
+    spec: Spec,
     #[arg(long, default_value = "default", value_parser = urgency)]
     urgency: u32,
-    #[arg(long)]
-    dependency: Vec<String>,
-    #[arg(long)]
-    setattr: Vec<String>,
-    #[arg(long, default_value = "1")]
-    cc: String,
+    #[arg(long, value_parser = dependency)]
+    dependency: Vec<(&'static str, u64)>,
+    #[arg(long, default_value = "1", value_parser = nodes::ids)]
+    cc: RangeInclusive<u32>,
     #[arg(long)]
     quiet: bool,
-    /// What it is called is what it does.
+    /// Nothing is executed.
     #[arg(trailing_var_arg = true)]
     command: Vec<String>,
 }
@@ -54,17 +42,9 @@ impl Cluster {
                 self.configure(serde_json::from_str(text).map_err(display)?);
             }
             ["resource", "drain", ranks, ref reason @ ..] => {
-                let why = json!({
-                    "timestamp": self.now, "reason": reason.join(" "),
-                });
-                let all = nodes::ids(ranks)?.map(|rank| (rank, why.clone()));
-                self.nodes.drained.extend(all);
+                self.drain(nodes::ids(ranks)?, &reason.join(" "));
             }
-            ["resource", "undrain", ranks] => {
-                let ranks = nodes::ids(ranks)?;
-                self.nodes.drained.retain(|rank, _| !ranks.contains(rank));
-                self.want_pass();
-            }
+            ["resource", "undrain", ranks] => self.undrain(nodes::ids(ranks)?),
             ["jobs", ref args @ ..] if self.loaded.contains("job-list") => {
                 text = self.list(args);
             }
@@ -73,9 +53,15 @@ impl Cluster {
             }
             ["submit", ref args @ ..] => text = self.submit_all(args)?,
             ["cancel", ref args @ ..] => self.cancel(args)?,
-            ["update", ref args @ ..] => self.update(args)?,
+            ["update", id, change] => {
+                let queue = change.strip_prefix("queue=");
+                let queue = queue.filter(|q| self.queues.contains_key(*q));
+                let queue = queue.ok_or(format!("{change}: not possible"))?;
+                let context = json!({ "attributes.system.queue": queue });
+                self.ask(id, Event::new("jobspec-update", context))?;
+            }
             ["queue", "idle", ..] => {
-                text = (self.jobs.len() == self.inactive).to_string();
+                text = (self.jobs.len() == self.inactive()).to_string();
             }
             ["queue", verb, ref args @ ..] => self.queue(verb, args)?,
             ["job", "raise", kind, severity, id, note] => {
@@ -87,14 +73,16 @@ impl Cluster {
             // it is the caller who waits
             ["job", "wait-event", .., id, name] => {
                 let (_, job) = self.find(id)?;
-                let happened = job.log.iter().any(|event| event.name == name);
+                let happened = job.count(name) > 0;
                 if !happened && job.state == State::Inactive {
                     return Err(format!("event '{name}' never received"));
                 }
                 text = happened.to_string();
             }
             ["job", "urgency", id, level] => {
-                self.ask(id, Event::urgency(urgency(level)?))?;
+                let context =
+                    json!({ "userid": 0, "urgency": urgency(level)? });
+                self.ask(id, Event::new("urgency", context))?;
             }
             _ => return Err(format!("{}: not simulated", words.join(" "))),
         }
@@ -118,57 +106,16 @@ impl Cluster {
     }
 
     fn submit_all(&mut self, args: &[&str]) -> Outcome {
+        // what the test execution takes as attributes, Spec has as options
+        let args = args.iter().map(|a| a.replace("--setattr=exec.test.", "--"));
         let submit = Submit::try_parse_from(args).map_err(display)?;
-        let spec = Self::spec(&submit)?;
         let mut ids = String::new();
-        for _ in nodes::ids(&submit.cc)? {
-            let id = self.submit(spec.clone(), submit.urgency)?;
+        for _ in submit.cc {
+            let spec = submit.spec.clone();
+            let id = self.submit(spec, submit.urgency, &submit.dependency)?;
             ids += &format!("{id}\n");
         }
         Ok(if submit.quiet { String::new() } else { ids })
-    }
-
-    fn spec(submit: &Submit) -> Result<Spec, String> {
-        let nodes = submit.nodes;
-        let mut spec = Spec {
-            queue: submit.queue.as_str().into(),
-            nodes,
-            slots: submit.ntasks.unwrap_or(nodes.max(1)),
-            cores: submit.cores_per_task,
-            gpus: submit.gpus_per_task,
-            // nodes without tasks are whole nodes
-            exclusive: nodes > 0
-                && (submit.exclusive || submit.ntasks.is_none()),
-            limit: submit.time_limit.unwrap_or(0.0),
-            run: 0.01,
-            ..Spec::default()
-        };
-        match &submit.command[..] {
-            [name] if name == "false" => spec.status = 256,
-            [name, time] if name == "sleep" => spec.run = duration(time)?,
-            _ => {}
-        }
-        for attribute in &submit.setattr {
-            match attribute.split_once('=') {
-                Some(("exec.test.run_duration", run)) => {
-                    spec.run = duration(run)?;
-                }
-                Some(("exec.test.wait_status", status)) => {
-                    spec.status = status.parse().map_err(display)?;
-                }
-                Some(("exec.test.mock_exception", _)) => spec.mock = true,
-                _ => return Err(format!("{attribute}: not simulated")),
-            }
-        }
-        for dependency in &submit.dependency {
-            let (name, id) = dependency.split_once(':').unwrap_or_default();
-            let known = ["afterany", "afterok", "afternotok"];
-            let scheme = known.into_iter().find(|scheme| *scheme == name);
-            let scheme =
-                scheme.ok_or(format!("{dependency}: not simulated"))?;
-            spec.after.push((scheme, id.parse().map_err(display)?));
-        }
-        Ok(spec)
     }
 
     fn cancel(&mut self, args: &[&str]) -> Result<(), String> {
@@ -180,17 +127,6 @@ impl Cluster {
         }
         let cancel = Event::exception("cancel", 0, "");
         ids.iter().try_for_each(|id| self.ask(id, cancel.clone()))
-    }
-
-    /// `ID queue=Q`.
-    fn update(&mut self, args: &[&str]) -> Result<(), String> {
-        let [id, change] = *args else { return Err("not simulated".into()) };
-        let queue = change.strip_prefix("queue=").ok_or("not simulated")?;
-        if !self.queues.contains_key(queue) {
-            return Err(format!("'{queue}' is not a valid queue"));
-        }
-        let context = json!({ "attributes.system.queue": queue });
-        self.ask(id, Event::new("jobspec-update", context))
     }
 
     fn queue(&mut self, verb: &str, args: &[&str]) -> Result<(), String> {
@@ -215,7 +151,8 @@ impl Cluster {
         let all = args.iter().any(|arg| arg.starts_with("-a"));
         let jobs = self.jobs.iter().rev();
         let jobs = jobs.filter(|(_, job)| all || job.state < State::Inactive);
-        let line = |(id, job): (&u64, &std::sync::Arc<Job>)| {
+        // as Flux, no more than 1,000
+        let jobs = jobs.take(1000).map(|(id, job)| {
             let state = format!("{:?}", job.state).to_uppercase();
             let status = match job.state {
                 State::Inactive => RESULTS[job.result()].1,
@@ -227,9 +164,8 @@ impl Cluster {
                 .replace("{state}", &state)
                 .replace("{status_abbrev}", status)
                 + "\n"
-        };
-        // as Flux, no more than 1,000
-        jobs.take(1000).map(line).collect()
+        });
+        jobs.collect()
     }
 }
 
@@ -243,15 +179,19 @@ fn display(error: impl std::fmt::Display) -> String {
     error.to_string()
 }
 
-/// In seconds, which `+` or `s` may go with.
-fn duration(text: &str) -> Result<f64, String> {
-    text.trim_matches(['+', 's']).parse().map_err(display)
-}
-
 fn urgency(text: &str) -> Result<u32, String> {
     match text {
         "hold" => Ok(0),
         "default" => Ok(16),
         _ => text.parse().map_err(display),
     }
+}
+
+fn dependency(text: &str) -> Result<(&'static str, u64), String> {
+    let (scheme, id) = match text.split_once(':') {
+        Some(("afterany", id)) => ("afterany", id),
+        Some(("afterok", id)) => ("afterok", id),
+        _ => return Err("not simulated".into()),
+    };
+    Ok((scheme, id.parse().map_err(display)?))
 }

@@ -32,9 +32,9 @@ impl Nodes {
 
     /// How many cores a job takes.
     pub fn cores_for(&self, spec: &Spec) -> u64 {
-        match spec.exclusive {
+        match spec.is_exclusive() {
             true => u64::from(spec.nodes) * cores_of(self.whole),
-            false => u64::from(spec.slots) * u64::from(spec.cores),
+            false => u64::from(spec.slots()) * u64::from(spec.cores),
         }
     }
 
@@ -45,7 +45,8 @@ impl Nodes {
             return None;
         }
         let per_node = spec.slots_per_node();
-        let mut left = if spec.nodes > 0 { spec.nodes } else { spec.slots };
+        let whole = spec.is_exclusive();
+        let mut left = if spec.nodes > 0 { spec.nodes } else { spec.slots() };
         let mut found = Vec::new();
         for (rank, &free) in (0..).zip(&self.free) {
             let room = slots_in(free, spec);
@@ -54,15 +55,13 @@ impl Nodes {
                 0 => (room.min(left), room.min(left)),
                 _ => (u32::from(room >= per_node), per_node),
             };
-            if counts == 0
-                || (spec.exclusive && free != self.whole)
-                || self.drained.contains_key(&rank)
-            {
+            let taken = whole && free != self.whole;
+            if counts == 0 || taken || self.drained.contains_key(&rank) {
                 continue;
             }
             let cores = lowest(free & CORES, slots * spec.cores);
             let gpus = lowest(free & !CORES, slots * spec.gpus);
-            let part = if spec.exclusive { free } else { cores | gpus };
+            let part = if whole { free } else { cores | gpus };
             found.push((rank, part));
             left -= counts;
             if left == 0 {
@@ -76,7 +75,7 @@ impl Nodes {
     pub fn satisfies(&self, spec: &Spec) -> bool {
         let (nodes, room) = (self.free.len(), slots_in(self.whole, spec));
         match spec.nodes {
-            0 => spec.slots as usize <= nodes * room as usize,
+            0 => spec.slots() as usize <= nodes * room as usize,
             n => n as usize <= nodes && spec.slots_per_node() <= room,
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::job::{RESULTS, State};
-use super::{Cluster, JOURNAL, nodes};
+use super::{Cluster, JOURNAL, Queue, nodes};
 use crate::instance::{Answer, Failure, no_service, once};
 
 impl Cluster {
@@ -18,13 +18,12 @@ impl Cluster {
             "job-manager.queue-status" => self.queue_status(&payload)?,
             "job-info.lookup" => self.lookup(&payload)?,
             "job-manager.stats-get" => json!({
-                "active_jobs": self.jobs.len() - self.inactive,
-                "inactive_jobs": self.inactive,
+                "active_jobs": self.jobs.len() - self.inactive(),
+                "inactive_jobs": self.inactive(),
             }),
             "job-manager.queue-list" => {
                 let named = self.queues.keys().filter(|name| !name.is_empty());
-                let named: Vec<&str> = named.map(|name| &**name).collect();
-                json!({ "queues": named })
+                json!({ "queues": named.collect::<Vec<_>>() })
             }
             "job-manager.alloc-query" => json!({
                 "queue_length": self.pending.len(),
@@ -82,38 +81,35 @@ impl Cluster {
         Ok(json!({ "id": id, "eventlog": lines.collect::<String>() }))
     }
 
-    fn job_stats(&self) -> Value {
-        let named = self.queues.keys().filter(|name| !name.is_empty());
-        let queues: Vec<_> = named.map(|name| self.stats(Some(name))).collect();
-        let mut all = self.stats(None);
-        all["queues"] = queues.into();
-        all
+    pub(super) fn inactive(&self) -> usize {
+        let over = |queue: &Queue| queue.states[State::Inactive as usize];
+        self.queues.values().map(over).sum()
     }
 
-    /// Of a queue, or of all.
-    fn stats(&self, queue: Option<&str>) -> Value {
-        let (mut states, mut results) = ([0; 7], [0; RESULTS.len()]);
-        for job in self.jobs.values() {
-            if queue.is_none_or(|name| *job.spec.queue == *name) {
-                states[job.state as usize] += 1;
-                let over = job.state == State::Inactive;
-                results[job.result()] += u64::from(over);
-            }
-        }
-        let [_, depend, priority, sched, run, cleanup, inactive] = states;
-        let mut stats = json!({
-            "job_states": {
-                "depend": depend, "priority": priority, "sched": sched,
-                "run": run, "cleanup": cleanup, "inactive": inactive,
-                "total": states.iter().sum::<u64>(),
-            },
+    fn job_stats(&self) -> Value {
+        let mut all = stats(&self.queues.values().collect::<Vec<_>>());
+        let named = self.queues.iter().filter(|queue| !queue.0.is_empty());
+        let named = named.map(|(name, queue)| {
+            let mut stats = stats(&[queue]);
+            stats["name"] = name.as_str().into();
+            stats
         });
-        for ((name, _), count) in RESULTS.iter().zip(results) {
-            stats[*name] = count.into();
-        }
-        if let Some(name) = queue {
-            stats["name"] = name.into();
-        }
-        stats
+        all["queues"] = named.collect();
+        all
     }
+}
+
+/// Of all these queues.
+fn stats(queues: &[&Queue]) -> Value {
+    let state = |i| queues.iter().map(|queue| queue.states[i]).sum::<usize>();
+    let result = |i| queues.iter().map(|queue| queue.results[i]).sum::<usize>();
+    let mut stats = json!({ "job_states": {
+        "depend": state(1), "priority": state(2), "sched": state(3),
+        "run": state(4), "cleanup": state(5), "inactive": state(6),
+        "total": (0..7).map(state).sum::<usize>(),
+    }});
+    for (i, (name, _)) in RESULTS.iter().enumerate() {
+        stats[*name] = result(i).into();
+    }
+    stats
 }

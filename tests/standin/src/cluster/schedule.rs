@@ -2,9 +2,10 @@
 //! has to wait, others overtake it only if they will be over by the earliest
 //! time at which it could start.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::json;
 
 use super::job::{Event, R};
 use super::life::Step;
@@ -44,23 +45,21 @@ impl Cluster {
         let mut reserved = None;
         let first: Vec<_> = self.pending.iter().take(DEPTH).copied().collect();
         for (_, id) in first {
-            let Some(spec) = self.jobs.get(&id).map(|job| job.spec.clone())
-            else {
-                continue;
-            };
+            let Some(job) = self.jobs.get(&id) else { continue };
+            let spec = &job.spec;
             let timed = spec.limit > 0.0;
             let until = if timed { self.now + spec.limit } else { 0.0 };
-            if !self.nodes.satisfies(&spec) {
+            if !self.nodes.satisfies(spec) {
                 let note = "unsatisfiable request";
                 self.post(id, Event::exception("alloc", 0, note));
                 done += 1;
             } else if reserved.is_some_and(|by| end(until) > by) {
                 continue;
-            } else if let Some(pieces) = self.nodes.find(&spec) {
+            } else if let Some(pieces) = self.nodes.find(spec) {
                 self.allocate(id, pieces, until);
                 done += 1;
             } else if reserved.is_none() {
-                reserved = Some(self.earliest(self.nodes.cores_for(&spec)));
+                reserved = Some(self.earliest(self.nodes.cores_for(spec)));
             }
         }
         done
@@ -84,7 +83,7 @@ impl Cluster {
         if let Some(job) = self.jobs.get_mut(&id) {
             Arc::make_mut(job).r = Some(R(pieces, self.now, expiration));
         }
-        self.post(id, Event::new("alloc", Value::Null));
+        self.post(id, Event::bare("alloc"));
     }
 
     /// Takes back what a job had.
@@ -95,5 +94,16 @@ impl Cluster {
             self.running.remove(&(end(*until), id));
             self.want_pass();
         }
+    }
+
+    /// Nodes get no jobs any more; those that they have go on.
+    pub(super) fn drain(&mut self, ranks: RangeInclusive<u32>, reason: &str) {
+        let why = json!({ "timestamp": self.now, "reason": reason });
+        self.nodes.drained.extend(ranks.map(|rank| (rank, why.clone())));
+    }
+
+    pub(super) fn undrain(&mut self, ranks: RangeInclusive<u32>) {
+        self.nodes.drained.retain(|rank, _| !ranks.contains(rank));
+        self.want_pass();
     }
 }

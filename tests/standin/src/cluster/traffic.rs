@@ -1,13 +1,13 @@
-//! Jobs by chance: many small and short, few large and long, and some of
-//! everything that can go wrong.
+//! What happens by chance: many small and short jobs, few large and long, and
+//! some of everything that can go wrong, nodes included.
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Cluster;
 use super::job::{Event, Job, Spec};
-use super::life::Step;
+use super::life::{Step, tally};
 
 /// Of how long jobs run, in seconds.
 const MEDIAN: f64 = 30.0;
@@ -35,27 +35,35 @@ impl Cluster {
         let delay = -(1.0 - self.random.f64()).ln() / self.rate;
         self.later(delay, Step::Arrival);
         let (mut spec, mut urgency) = (self.random_spec(), 16);
-        let last = self.last_id;
-        let mut then = None;
+        let (mut after, mut then) = (None, None);
+        let soon = 2.0 * MEDIAN * self.random.f64();
         // so many of a thousand
         match self.random.u32(..1000) {
             0..30 => spec.status = 256,
             30..40 => spec.status = 11,
-            40..45 => spec.mock = true,
-            45..47 => (spec.nodes, spec.slots) = (1_000_000, 1_000_000),
+            40..45 => spec.mock = Some("run".into()),
+            45..47 => (spec.nodes, spec.slots) = (1_000_000, None),
             47..60 => spec.limit = spec.run / 2.0,
             60..80 => then = Some(Event::exception("cancel", 0, "")),
-            80..100 => (urgency, then) = (0, Some(Event::urgency(16))),
-            100..115 => spec.after = vec![("afterany", last)],
-            115..130 => spec.after = vec![("afterok", last)],
+            80..100 => {
+                let context = json!({ "userid": 0, "urgency": urgency });
+                then = Some(Event::new("urgency", context));
+                urgency = 0;
+            }
+            100..115 => after = Some(("afterany", self.last_id)),
+            115..130 => after = Some(("afterok", self.last_id)),
             // which is not there: refused
-            130..132 => spec.after = vec![("afterok", 1)],
+            130..132 => after = Some(("afterok", 1)),
+            132..134 => {
+                let rank = self.random.u32(..self.nodes.free.len() as u32);
+                self.drain(rank..=rank, "broken");
+                self.later(soon, Step::Mended(rank));
+            }
             _ => {}
         }
-        let id = self.submit(spec, urgency);
+        let id = self.submit(spec, urgency, after.as_slice());
         if let (Ok(id), Some(event)) = (id, then) {
-            let delay = 2.0 * MEDIAN * self.random.f64();
-            self.later(delay, Step::Post(id, event));
+            self.later(soon, Step::Post(id, event));
         }
     }
 
@@ -70,7 +78,7 @@ impl Cluster {
         let slots = self.power(whole);
         let mut spec = Spec {
             queue: queue.unwrap_or_default(),
-            slots,
+            slots: Some(slots),
             cores: self.power(whole / slots),
             limit: (run * (1.0 + 3.0 * self.random.f64())).ceil(),
             run,
@@ -78,8 +86,8 @@ impl Cluster {
         };
         if self.random.f64() < 0.4 {
             spec.nodes = self.power(MOST_NODES.min(nodes));
-            spec.slots *= spec.nodes;
-            spec.exclusive = self.random.f64() < 0.5;
+            spec.slots = Some(slots * spec.nodes);
+            spec.exclusive = self.random.bool();
         }
         spec
     }
@@ -87,26 +95,29 @@ impl Cluster {
     /// Puts jobs in that were accepted before now, and starts as many as
     /// there is room for. Nobody listens yet.
     pub(super) fn fill(&mut self, count: usize) {
+        let context = json!({
+            "userid": 0, "urgency": 16, "flags": 0, "version": 1,
+        });
         // contexts are shared by all
         let events = [
-            Event::submit(16),
-            Event::new("validate", Value::Null),
-            Event::new("depend", Value::Null),
+            Event::new("submit", context),
+            Event::bare("validate"),
+            Event::bare("depend"),
             Event::new("priority", json!({ "priority": 16 })),
         ];
-        let job = |i: usize| {
-            let mut job = Job::new(self.random_spec());
+        for i in 0..count {
+            let spec = self.random_spec();
+            let mut job = Job { spec, ..Job::default() };
             job.log.reserve_exact(events.len());
             let time = self.now - 1.0 - PAST * (1.0 - i as f64 / count as f64);
             for (i, event) in (0..).zip(&events) {
                 let timestamp = time + 0.012 * f64::from(i);
                 job.apply(Event { timestamp, ..event.clone() });
             }
-            (self.new_id(time), Arc::new(job))
-        };
-        let jobs: Vec<_> = (0..count).map(job).collect();
-        // made at once from what is sorted, the tree has no gaps
-        self.jobs = jobs.into_iter().collect();
+            tally(&mut self.queues, &job, 1);
+            let id = self.new_id(time);
+            self.jobs.insert(id, Arc::new(job));
+        }
         if count > 0 {
             self.queues.values_mut().for_each(|queue| queue.started = true);
             self.sort_out();

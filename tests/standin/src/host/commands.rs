@@ -36,18 +36,26 @@ pub fn run(host: &Arc<Host>, words: &[&str]) -> Outcome {
             ask(host, &format!("{name}.debug"), &payload)
         }
         ["module", "list"] => {
-            let mut names: Vec<_> =
-                host.instruct(words)?.lines().map(str::to_owned).collect();
-            names.extend(host.state().modules.keys().cloned());
-            Ok(names.iter().map(|name| format!("{name:<24} R\n")).collect())
+            let mut names = host.instruct(words)?;
+            for name in host.state().modules.keys() {
+                names += &format!("{name}\n");
+            }
+            Ok(names)
         }
-        ["module", "load", ref rest @ ..] => load(host, rest),
-        ["module", "remove", ref rest @ ..] => remove(host, rest),
-        ["module", "reload", ref rest @ ..] => {
+        ["module", verb, ref rest @ ..] => {
             let (options, words) = split(rest);
-            let target = words.first().ok_or("reload: no module")?;
-            remove(host, &[options, &[name_of(target)]].concat())?;
-            load(host, words)
+            let target = *words.first().ok_or("which module?")?;
+            let name = options.iter().find_map(|o| o.strip_prefix("--name="));
+            let name = name.unwrap_or(name_of(target));
+            let outcome = match verb {
+                "load" => load(host, name, options, words),
+                "remove" => remove(host, name, options),
+                "reload" => remove(host, name, options)
+                    .and_then(|()| load(host, name, options, words)),
+                _ => Err("not a command".into()),
+            };
+            outcome.map_err(|error| format!("{verb} {target}: {error}"))?;
+            Ok(String::new())
         }
         ["run", ref rest @ ..] => {
             let id = host.instruct(&[&["submit"], rest].concat())?;
@@ -68,7 +76,7 @@ fn wait_for(host: &Host, words: &[&str]) -> Outcome {
     Ok(String::new())
 }
 
-fn ask(host: &Arc<Host>, topic: &str, payload: &str) -> Outcome {
+fn ask(host: &Host, topic: &str, payload: &str) -> Outcome {
     match host.ask(topic, payload) {
         Ok(answer) => Ok(answer.to_string_lossy().into_owned() + "\n"),
         Err((errno, text)) if text.is_empty() => {
@@ -79,16 +87,11 @@ fn ask(host: &Arc<Host>, topic: &str, payload: &str) -> Outcome {
 }
 
 /// Puts a configuration into force, if the modules take it.
-fn configure(host: &Arc<Host>, table: &Value) -> Outcome {
+fn configure(host: &Host, table: &Value) -> Outcome {
     let table = table.to_string();
     let names: Vec<_> = host.state().modules.keys().cloned().collect();
     for name in names {
-        host.ask(&format!("{name}.config-reload"), &table).map_err(
-            |error| {
-                let text = error.1.to_string_lossy();
-                format!("error updating {name}: {text}")
-            },
-        )?;
+        ask(host, &format!("{name}.config-reload"), &table)?;
     }
     host.instruct(&["config-load", &table])
 }
@@ -105,34 +108,33 @@ fn name_of(path: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }
 
-fn load(host: &Arc<Host>, words: &[&str]) -> Outcome {
-    let (options, words) = split(words);
-    let (target, args) = words.split_first().ok_or("load: no module")?;
-    if options.contains(&"--exec") {
-        return Err("load: --exec is not to be had here, only in Flux".into());
+fn load(
+    host: &Arc<Host>,
+    name: &str,
+    options: &[&str],
+    words: &[&str],
+) -> Result<(), String> {
+    match *words {
+        _ if options.contains(&"--exec") => {
+            Err("--exec is not to be had here, only in Flux".into())
+        }
+        [path, ref args @ ..] if path.contains('/') => {
+            host.load(name, Path::new(path), args)
+        }
+        _ => host.instruct(&["module-load", name]).map(drop),
     }
-    let name = options.iter().find_map(|o| o.strip_prefix("--name="));
-    let name = name.unwrap_or(name_of(target));
-    let outcome = match target.contains('/') {
-        true => host.load(name, Path::new(target), args),
-        false => host.instruct(&["module-load", target]).map(drop),
-    };
-    outcome.map_err(|error| format!("load {target}: {error}"))?;
-    Ok(String::new())
 }
 
-fn remove(host: &Arc<Host>, words: &[&str]) -> Outcome {
-    let (options, words) = split(words);
-    let name = *words.first().ok_or("remove: no module")?;
+fn remove(
+    host: &Arc<Host>,
+    name: &str,
+    options: &[&str],
+) -> Result<(), String> {
     let loaded = host.state().modules.contains_key(name);
     let outcome = match loaded {
         true => host.unload(name, options.contains(&"--cancel")),
         false => host.instruct(&["module-unload", name]).map(drop),
     };
-    match outcome {
-        Err(error) if !options.contains(&"-f") => {
-            Err(format!("remove {name}: {error}"))
-        }
-        _ => Ok(String::new()),
-    }
+    // forced, it is no error if there is none
+    outcome.or_else(|e| if options.contains(&"-f") { Ok(()) } else { Err(e) })
 }
