@@ -9,16 +9,11 @@
 //! Everything hangs off a [`Handle`], which belongs to its module's thread
 //! and is its own reactor; what other threads touch is its [`Inbox`]. While C
 //! runs no reference to it is held, for C calls back in here.
-//!
-//! Where C passes pointers, these functions take references: what Rust asks
-//! of those is what libflux asks of its callers. A `Box` goes to C in a
-//! function that creates and comes back in the one that destroys.
 
-mod future;
+mod functions;
 mod handle;
 mod message;
 mod reactor;
-mod request;
 
 use std::ffi::{CStr, CString, c_char};
 
@@ -32,6 +27,8 @@ pub use reactor::standin_wait;
 pub struct Text(*const c_char);
 
 impl Text {
+    const NULL: Self = Self(std::ptr::null());
+
     /// A copy; empty for null.
     fn get(self) -> CString {
         match self.0.is_null() {
@@ -43,27 +40,12 @@ impl Text {
 
     /// Null for an empty one.
     fn of(text: &CStr) -> Self {
-        let empty = text.is_empty();
-        Self(if empty { std::ptr::null() } else { text.as_ptr() })
+        if text.is_empty() { Self::NULL } else { Self(text.as_ptr()) }
     }
-}
-
-/// Sets errno, and is the C value for failure.
-fn fail(errno: i32) -> i32 {
-    // SAFETY: a valid pointer to this thread's own errno.
-    unsafe { *libc::__errno_location() = errno };
-    -1
 }
 
 /// A C string of any text: one with a NUL in it ends there.
 pub fn c_text(text: &str) -> CString {
     let end = text.find('\0').unwrap_or(text.len());
     CString::new(&text[..end]).unwrap_or_default()
-}
-
-/// What `strerror` says.
-pub fn strerror(errno: i32) -> String {
-    // SAFETY: it takes any number.
-    let text = Text(unsafe { libc::strerror(errno) });
-    text.get().to_string_lossy().into_owned()
 }

@@ -19,7 +19,7 @@ use std::sync::mpsc;
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::abi::{self, Inbox, Message, Reply, Request, Response, c_text};
+use crate::abi::{self, Inbox, Message, Reply, Request, c_text};
 pub use control::send;
 use player::Work;
 pub use start::start;
@@ -32,6 +32,11 @@ const LEVELS: [&str; 8] =
 
 /// What a command prints, or an error.
 pub type Outcome = Result<String, String>;
+
+/// What goes with an errno.
+fn strerror(errno: i32) -> String {
+    std::io::Error::from_raw_os_error(errno).to_string()
+}
 
 /// One instance.
 pub struct Host {
@@ -76,7 +81,7 @@ impl Host {
     }
 
     /// Makes a request and waits for the answer.
-    fn ask(&self, topic: &str, payload: &str) -> Response {
+    fn ask(&self, topic: &str, payload: &str) -> Outcome {
         let inbox = Inbox::new();
         let reply = Reply { inbox: inbox.clone(), tag: 0 };
         self.route(Request {
@@ -85,12 +90,18 @@ impl Host {
             streaming: false,
             reply: Cell::new(Some(reply)),
         });
-        loop {
+        let response = loop {
             match inbox.pop() {
-                Some(Message::Response(_, response)) => return response,
+                Some(Message::Response(_, response)) => break response,
                 _ => abi::standin_wait(inbox.fd, -1.0),
             }
-        }
+        };
+        let said = |text: CString| text.to_string_lossy().into_owned();
+        response.map(said).map_err(|(errno, text)| {
+            let text = said(text);
+            let text = if text.is_empty() { strerror(errno) } else { text };
+            format!("{topic}: {text}")
+        })
     }
 
     /// Has the instance carry out a command.

@@ -1,19 +1,21 @@
-//! The handle, `flux_t`, and the functions that only look at it.
+//! The handle, `flux_t`: one load of a module, and its connection.
 
 use std::collections::VecDeque;
-use std::ffi::{CString, c_char, c_double, c_int, c_void};
+use std::ffi::{CString, c_char, c_double, c_int};
 use std::ptr;
 use std::sync::{Arc, mpsc};
 
+use serde_json::Value;
+
 use super::reactor::Watcher;
-use super::{Inbox, Request, Text, c_text, fail};
+use super::{Inbox, Request, Response, c_text};
 use crate::host::Host;
 
 /// The type of every module's `mod_main`.
 pub type ModMain =
     unsafe extern "C-unwind" fn(*mut Handle, c_int, *mut *mut c_char) -> c_int;
 
-/// One load of a module, and its connection. It begins as in parts.c.
+/// It begins as in parts.c.
 #[repr(C)]
 pub struct Handle {
     mod_main: ModMain,
@@ -26,7 +28,7 @@ pub struct Handle {
     /// What is next: a wait of so long, or a call with what.
     pub(super) seconds: c_double,
     pub(super) watcher: *mut Watcher,
-    pub(super) message: *const Request,
+    pub(super) current: Option<Box<Request>>,
 
     pub name: CString,
     /// What `argv` points to.
@@ -36,13 +38,11 @@ pub struct Handle {
     /// Ok when the reactor first runs, and an errno when all is over.
     pub progress: mpsc::Sender<Result<(), i32>>,
     pub entered: bool,
-
     pub(super) stopped: bool,
     /// There once NAME.debug was used.
     pub(super) debug_flags: Option<Box<c_int>>,
-    /// Requests that wait for their turn, and the one a handler has now.
+    /// Those that wait for their turn.
     pub(super) requests: VecDeque<Request>,
-    pub(super) current: Option<Box<Request>>,
     /// Timers, futures and handlers, the oldest first.
     pub(super) watchers: Vec<*mut Watcher>,
     pub(super) last_tag: u32,
@@ -72,7 +72,7 @@ impl Handle {
             fd: inbox.fd,
             seconds: -1.0,
             watcher: ptr::null_mut(),
-            message: ptr::null(),
+            current: None,
             name,
             args: (args, argv),
             host: host.clone(),
@@ -82,54 +82,26 @@ impl Handle {
             stopped: false,
             debug_flags: None,
             requests: VecDeque::new(),
-            current: None,
             watchers: Vec::new(),
             last_tag: 0,
         })
     }
-}
 
-/// Null where there is no such thing.
-#[unsafe(no_mangle)]
-extern "C" fn flux_aux_get(h: &mut Handle, name: Text) -> *mut c_void {
-    match (name.get().to_bytes(), &mut h.debug_flags) {
-        (b"flux::name", _) => h.name.as_ptr().cast_mut().cast(),
-        (b"flux::debug_flags", Some(flags)) => (&raw mut **flags).cast(),
-        _ => {
-            fail(libc::ENOENT);
-            ptr::null_mut()
+    /// What every module answers by itself, as far as anybody asks here.
+    pub(super) fn answer(&mut self, request: &Request) -> Response {
+        let topic = request.topic();
+        if topic.ends_with(".shutdown") {
+            self.stopped = true;
+        } else if topic.ends_with(".debug") {
+            let payload = request.payload.to_bytes();
+            let asked: Value =
+                serde_json::from_slice(payload).unwrap_or_default();
+            let flags = self.debug_flags.get_or_insert_default();
+            **flags |= asked["flags"].as_i64().unwrap_or(0) as c_int;
+        } else {
+            let text = format!("Unknown service method '{topic}'");
+            return Err((libc::ENOSYS, c_text(&text)));
         }
+        Ok(CString::default())
     }
-}
-
-/// Null where there is no such attribute.
-#[unsafe(no_mangle)]
-extern "C" fn flux_attr_get(h: &Handle, name: Text) -> Text {
-    match h.host.attributes.get(&*name.get().to_string_lossy()) {
-        Some(value) => Text::of(value),
-        None => {
-            fail(libc::ENOENT);
-            Text(ptr::null())
-        }
-    }
-}
-
-/// There is one rank.
-#[unsafe(no_mangle)]
-extern "C" fn flux_get_rank(_: &Handle, rank: &mut u32) -> c_int {
-    *rank = 0;
-    0
-}
-
-/// The handle is its own reactor.
-#[unsafe(no_mangle)]
-extern "C" fn flux_get_reactor(h: *mut Handle) -> *mut Handle {
-    h
-}
-
-/// What parts.c makes of `flux_log`.
-#[unsafe(no_mangle)]
-extern "C" fn standin_log(h: &Handle, level: c_int, text: Text) {
-    let (name, text) = (h.name.to_string_lossy(), text.get());
-    h.host.log(&name, level, text.to_string_lossy().trim_end());
 }

@@ -3,10 +3,10 @@
 
 use std::collections::VecDeque;
 use std::ffi::{CString, c_double, c_int, c_void};
-use std::ptr;
+use std::mem::{replace, take};
 use std::time::{Duration, Instant};
 
-use super::{Handle, Message, Response, fail};
+use super::{Handle, Message, Response};
 
 unsafe extern "C" {
     /// Waits until the descriptor is readable or that many seconds passed.
@@ -36,12 +36,12 @@ pub struct Watcher {
     h: *mut Handle,
     kind: Next,
     /// Whether it is to be called at all.
-    pub(super) active: bool,
+    active: bool,
     /// When a timer runs, or a future fails that has no response by then.
-    pub(super) due: Option<Instant>,
+    due: Option<Instant>,
     /// Seconds from the start until then, and between runs.
     pub(super) after: f64,
-    repeat: f64,
+    pub(super) repeat: f64,
     /// What a handler answers.
     pub(super) topic: CString,
     /// What a future's responses are known by, and those that came; the first
@@ -51,10 +51,15 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    pub(super) fn new(h: &mut Handle, kind: Next) -> Box<Self> {
+    pub(super) fn new(
+        h: &mut Handle,
+        kind: Next,
+        function: *const c_void,
+        arg: *mut c_void,
+    ) -> Box<Self> {
         let mut watcher = Box::new(Self {
-            function: ptr::null(),
-            arg: ptr::null_mut(),
+            function,
+            arg,
             h,
             kind,
             active: false,
@@ -70,10 +75,16 @@ impl Watcher {
     }
 
     /// Its handle, used and not kept.
-    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Handle) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut Handle) -> R) -> R {
         // SAFETY: a handle is closed after all that is made from it, is used
         // on one thread, and none of these functions calls another module's.
         f(unsafe { &mut *self.h })
+    }
+
+    /// From now on it is called, if there is whom to call.
+    pub(super) fn start(&mut self) {
+        self.due = later(Instant::now(), self.after);
+        self.active = !self.function.is_null();
     }
 
     fn is_ready(&self, now: Instant, request: Option<&CString>) -> bool {
@@ -93,14 +104,34 @@ impl Watcher {
             // one that is late does not run twice in a row to make up for it
             self.due = again.map(|due| due.max(now));
             self.active = self.repeat > 0.0;
-        }
-        if self.kind == Next::Future {
+        } else if self.kind == Next::Future {
             self.active = false;
             if self.responses.is_empty() {
                 let late = (libc::ETIMEDOUT, CString::default());
                 self.responses.push_back(Err(late));
             }
         }
+    }
+
+    /// Waits until a future has a response, or not so long.
+    pub(super) fn wait(&mut self, until: Option<Instant>) -> bool {
+        let this: *const Self = self;
+        // SAFETY: it is alive; read anew since taking in writes to it.
+        while unsafe { &*this }.responses.is_empty() {
+            let left = until.map_or(-1.0, |until| {
+                until.saturating_duration_since(Instant::now()).as_secs_f64()
+            });
+            if left == 0.0 {
+                return false;
+            }
+            // SAFETY: see above.
+            unsafe { &*this }.with(|h| {
+                if !h.take_in() {
+                    standin_wait(h.inbox.fd, left);
+                }
+            });
+        }
+        true
     }
 }
 
@@ -124,15 +155,14 @@ impl Handle {
         self.watchers.iter().map(|watcher| unsafe { &mut **watcher })
     }
 
-    /// Says what the module should have destroyed, if anything.
-    pub fn leaks(&self) -> Option<String> {
-        let kinds: Vec<_> = self.each().map(|w| w.kind).collect();
-        (!kinds.is_empty()).then(|| format!("{kinds:?}"))
+    /// What the module should have destroyed.
+    pub fn leaks(&self) -> Vec<Next> {
+        self.each().map(|watcher| watcher.kind).collect()
     }
 
     /// Takes one message in, if there is one: a response goes to its future
     /// (one that comes too late is dropped), a request waits for its turn.
-    pub(super) fn take_in(&mut self) -> bool {
+    fn take_in(&mut self) -> bool {
         match self.inbox.pop() {
             Some(Message::Response(tag, response)) => {
                 if let Some(f) = self.each().find(|w| w.tag == tag) {
@@ -146,25 +176,22 @@ impl Handle {
     }
 
     fn next(&mut self) -> Next {
-        if !std::mem::replace(&mut self.entered, true) {
+        if !replace(&mut self.entered, true) {
             let _ = self.progress.send(Ok(()));
         }
         self.current = None;
-        while !std::mem::take(&mut self.stopped) {
+        while !take(&mut self.stopped) {
             let now = Instant::now();
-            let request = self.requests.front().map(|r| &r.topic);
+            let request = self.requests.front().map(|request| &request.topic);
             let ready = self.each().filter(|w| w.is_ready(now, request));
             // timers as they fell due, the others by age
-            let due =
-                |w: &&mut Watcher| w.due.filter(|_| w.kind == Next::Timer);
+            let due = |w: &Watcher| w.due.filter(|_| w.kind == Next::Timer);
             if let Some(watcher) = ready.min_by_key(|w| (w.kind, due(w))) {
                 watcher.called(now);
                 let kind = watcher.kind;
                 self.watcher = watcher;
                 if kind == Next::Handler {
                     self.current = self.requests.pop_front().map(Box::new);
-                    self.message =
-                        self.current.as_deref().map_or(ptr::null(), |r| r);
                 }
                 return kind;
             }
@@ -193,40 +220,4 @@ impl Handle {
 #[unsafe(no_mangle)]
 extern "C" fn standin_next(h: &mut Handle) -> Next {
     h.next()
-}
-
-type TimerFn = extern "C" fn(*mut Handle, *mut Watcher, c_int, *mut c_void);
-
-/// It does nothing until it is started.
-#[unsafe(no_mangle)]
-extern "C" fn flux_timer_watcher_create(
-    h: &mut Handle,
-    after: c_double,
-    repeat: c_double,
-    function: TimerFn,
-    arg: *mut c_void,
-) -> Option<Box<Watcher>> {
-    if after < 0.0 || repeat < 0.0 {
-        fail(libc::EINVAL);
-        return None;
-    }
-    let mut timer = Watcher::new(h, Next::Timer);
-    (timer.after, timer.repeat) = (after, repeat);
-    (timer.function, timer.arg) = (function as *const c_void, arg);
-    Some(timer)
-}
-
-/// From now on it counts.
-#[unsafe(no_mangle)]
-extern "C" fn flux_watcher_start(timer: Option<&mut Watcher>) {
-    if let Some(timer) = timer {
-        timer.due = later(Instant::now(), timer.after);
-        timer.active = true;
-    }
-}
-
-/// It is not called again.
-#[unsafe(no_mangle)]
-extern "C" fn flux_watcher_destroy(timer: Option<Box<Watcher>>) {
-    drop(timer);
 }

@@ -1,5 +1,6 @@
 //! What the commands of `flux` that tests use do to the simulation.
 
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 
 use clap::Parser;
@@ -31,62 +32,68 @@ struct Submit {
 
 impl Cluster {
     pub(super) fn run_command(&mut self, words: &[&str]) -> Outcome {
-        let mut text = String::new();
+        let done = |()| String::new();
         match *words {
-            ["module-load", name] => self.load(name)?,
-            ["module-unload", name] => self.unload(name)?,
+            ["module-load", name] => self.load(name).map(done),
+            ["module-unload", name] => self.unload(name).map(done),
             ["module", "list"] => {
-                text = self.loaded.iter().map(|n| format!("{n}\n")).collect();
+                Ok(self.loaded.iter().map(|name| format!("{name}\n")).collect())
             }
             ["config-load", text] => {
-                self.configure(serde_json::from_str(text).map_err(display)?);
+                let config = serde_json::from_str(text).map_err(display);
+                config.map(|config| self.configure(config)).map(done)
             }
-            ["resource", "drain", ranks, ref reason @ ..] => {
-                self.drain(nodes::ids(ranks)?, &reason.join(" "));
+            ["resource", "drain", ranks, ref reason @ ..] => nodes::ids(ranks)
+                .map(|ranks| self.drain(ranks, &reason.join(" ")))
+                .map(done),
+            ["resource", "undrain", ranks] => {
+                nodes::ids(ranks).map(|ranks| self.undrain(ranks)).map(done)
             }
-            ["resource", "undrain", ranks] => self.undrain(nodes::ids(ranks)?),
-            ["jobs", ref args @ ..] if self.loaded.contains("job-list") => {
-                text = self.list(args);
+            ["jobs", .., format] if self.loaded.contains("job-list") => {
+                let all = words[1].starts_with("-a");
+                Ok(self.list(all, format))
             }
             _ if !self.loaded.contains("job-manager") => {
-                return Err("No service matching job-manager".into());
+                Err("No service matching job-manager".into())
             }
-            ["submit", ref args @ ..] => text = self.submit_all(args)?,
-            ["cancel", ref args @ ..] => self.cancel(args)?,
+            ["submit", ref args @ ..] => self.submit_all(args),
+            ["cancel", "--all", ..] => {
+                let active = self.jobs.iter().filter(|job| job.1.is_active());
+                let ids: Vec<_> = active.map(|job| job.0.to_string()).collect();
+                let mut ids = ids.iter();
+                ids.try_for_each(|id| self.cancel(id)).map(done)
+            }
+            ["cancel", id] => self.cancel(id).map(done),
             ["update", id, change] => {
                 let queue = change.strip_prefix("queue=");
                 let queue = queue.filter(|q| self.queues.contains_key(*q));
                 let queue = queue.ok_or(format!("{change}: not possible"))?;
                 let context = json!({ "attributes.system.queue": queue });
-                self.ask(id, Event::new("jobspec-update", context))?;
+                self.ask(id, Event::new("jobspec-update", context)).map(done)
             }
             ["queue", "idle", ..] => {
-                text = (self.jobs.len() == self.inactive()).to_string();
+                Ok((self.jobs.len() == self.inactive()).to_string())
             }
-            ["queue", verb, ref args @ ..] => self.queue(verb, args)?,
+            ["queue", verb, ref args @ ..] => self.queue(verb, args).map(done),
             ["job", "raise", kind, severity, id, note] => {
                 let kind = kind.trim_start_matches("--type=");
                 let severity = severity.trim_start_matches("--severity=");
                 let severity = severity.parse().map_err(display)?;
-                self.ask(id, Event::exception(kind, severity, note))?;
+                self.ask(id, Event::exception(kind, severity, note)).map(done)
             }
             // it is the caller who waits
             ["job", "wait-event", .., id, name] => {
-                let (_, job) = self.find(id)?;
-                let happened = job.count(name) > 0;
-                if !happened && job.state == State::Inactive {
-                    return Err(format!("event '{name}' never received"));
+                let job = self.find(id)?.1;
+                match job.count(name) > 0 {
+                    false if !job.is_active() => Err("not received".into()),
+                    happened => Ok(happened.to_string()),
                 }
-                text = happened.to_string();
             }
             ["job", "urgency", id, level] => {
-                let context =
-                    json!({ "userid": 0, "urgency": urgency(level)? });
-                self.ask(id, Event::new("urgency", context))?;
+                self.ask(id, Event::urgency(urgency(level)?)).map(done)
             }
-            _ => return Err(format!("{}: not simulated", words.join(" "))),
+            _ => Err(format!("{}: not simulated", words.join(" "))),
         }
-        Ok(text)
     }
 
     fn find(&self, id: &str) -> Result<(u64, &Job), String> {
@@ -105,6 +112,10 @@ impl Cluster {
         Ok(())
     }
 
+    fn cancel(&mut self, id: &str) -> Result<(), String> {
+        self.ask(id, Event::exception("cancel", 0, ""))
+    }
+
     fn submit_all(&mut self, args: &[&str]) -> Outcome {
         // what the test execution takes as attributes, Spec has as options
         let args = args.iter().map(|a| a.replace("--setattr=exec.test.", "--"));
@@ -118,21 +129,11 @@ impl Cluster {
         Ok(if submit.quiet { String::new() } else { ids })
     }
 
-    fn cancel(&mut self, args: &[&str]) -> Result<(), String> {
-        let mut ids: Vec<_> = names(args).map(str::to_owned).collect();
-        if args.contains(&"--all") {
-            let jobs = self.jobs.iter();
-            let active = jobs.filter(|(_, job)| job.state < State::Inactive);
-            ids = active.map(|(id, _)| id.to_string()).collect();
-        }
-        let cancel = Event::exception("cancel", 0, "");
-        ids.iter().try_for_each(|id| self.ask(id, cancel.clone()))
-    }
-
+    /// Of the queue that is named first, or of all.
     fn queue(&mut self, verb: &str, args: &[&str]) -> Result<(), String> {
-        let named: Vec<&str> = names(args).collect();
+        let named = args.iter().find(|arg| !arg.starts_with('-'));
         for (name, queue) in &mut self.queues {
-            if !named.is_empty() && !named.contains(&&**name) {
+            if named.is_some_and(|named| named != name) {
                 continue;
             }
             match verb {
@@ -145,14 +146,11 @@ impl Cluster {
         Ok(())
     }
 
-    /// `-no FORMAT`, or `-ano FORMAT` with those that are over.
-    fn list(&self, args: &[&str]) -> String {
-        let format = args.last().copied().unwrap_or_default();
-        let all = args.iter().any(|arg| arg.starts_with("-a"));
+    /// As Flux, no more than 1,000.
+    fn list(&self, all: bool, format: &str) -> String {
         let jobs = self.jobs.iter().rev();
-        let jobs = jobs.filter(|(_, job)| all || job.state < State::Inactive);
-        // as Flux, no more than 1,000
-        let jobs = jobs.take(1000).map(|(id, job)| {
+        let jobs = jobs.filter(|job| all || job.1.is_active()).take(1000);
+        let line = jobs.map(|(id, job)| {
             let state = format!("{:?}", job.state).to_uppercase();
             let status = match job.state {
                 State::Inactive => RESULTS[job.result()].1,
@@ -165,17 +163,11 @@ impl Cluster {
                 .replace("{status_abbrev}", status)
                 + "\n"
         });
-        jobs.collect()
+        line.collect()
     }
 }
 
-/// The words that are no options; what follows `-m` is a message.
-fn names<'a>(args: &[&'a str]) -> impl Iterator<Item = &'a str> {
-    let args = args.iter().take_while(|arg| **arg != "-m");
-    args.filter(|arg| !arg.starts_with('-')).copied()
-}
-
-fn display(error: impl std::fmt::Display) -> String {
+fn display(error: impl Display) -> String {
     error.to_string()
 }
 
@@ -188,10 +180,9 @@ fn urgency(text: &str) -> Result<u32, String> {
 }
 
 fn dependency(text: &str) -> Result<(&'static str, u64), String> {
-    let (scheme, id) = match text.split_once(':') {
-        Some(("afterany", id)) => ("afterany", id),
-        Some(("afterok", id)) => ("afterok", id),
-        _ => return Err("not simulated".into()),
-    };
-    Ok((scheme, id.parse().map_err(display)?))
+    let known = ["afterany:", "afterok:"];
+    let scheme = known.into_iter().find(|name| text.starts_with(name));
+    let scheme = scheme.ok_or("not simulated")?;
+    let id = text[scheme.len()..].parse().map_err(display)?;
+    Ok((scheme.trim_end_matches(':'), id))
 }

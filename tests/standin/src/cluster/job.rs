@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::nodes::{self, Piece};
+use super::nodes::{self, Share};
 
 /// What a job asks for and what it will do: options of `submit`.
 #[derive(Clone, Default, clap::Args)]
@@ -75,6 +75,25 @@ impl Event {
         Self::new(name, Value::Null)
     }
 
+    pub fn submit(urgency: u32) -> Self {
+        let context = json!({
+            "userid": 0, "urgency": urgency, "flags": 0, "version": 1,
+        });
+        Self::new("submit", context)
+    }
+
+    pub fn urgency(urgency: u32) -> Self {
+        Self::new("urgency", json!({ "userid": 0, "urgency": urgency }))
+    }
+
+    pub fn priority(priority: u64) -> Self {
+        Self::new("priority", json!({ "priority": priority }))
+    }
+
+    pub fn finish(status: i32) -> Self {
+        Self::new("finish", json!({ "status": status }))
+    }
+
     pub fn exception(kind: &str, severity: u32, note: &str) -> Self {
         let context = json!({
             "type": kind, "severity": severity, "note": note, "userid": 0,
@@ -85,7 +104,7 @@ impl Event {
 
 /// Resources that a job has or had, since when, and until when or 0.
 #[derive(Clone)]
-pub struct R(pub Vec<Piece>, pub f64, pub f64);
+pub struct R(pub Vec<(u32, Share)>, pub f64, pub f64);
 
 /// A job. Copies are made only to write to one that a backlog still holds.
 #[derive(Clone, Default)]
@@ -130,15 +149,19 @@ impl Job {
         self.log.push(event);
     }
 
+    pub fn is_active(&self) -> bool {
+        self.state < State::Inactive
+    }
+
     /// How often something happened to it.
     pub fn count(&self, name: &str) -> usize {
         self.log.iter().filter(|event| event.name == name).count()
     }
 
     /// The last one that was asked for.
-    pub fn urgency(&self) -> Option<u64> {
-        let log = self.log.iter().rev();
-        log.into_iter().find_map(|event| event.context["urgency"].as_u64())
+    pub fn urgency(&self) -> u64 {
+        let urgency = |event: &Event| event.context["urgency"].as_u64();
+        self.log.iter().rev().find_map(urgency).unwrap_or(0)
     }
 
     /// Whether an event that was foreseen may happen after what came between.
@@ -154,7 +177,7 @@ impl Job {
             "exception" if event.context["type"] == "timeout" => {
                 state == State::Run
             }
-            "exception" => state < State::Inactive,
+            "exception" => self.is_active(),
             _ => true,
         }
     }
@@ -184,8 +207,7 @@ impl Job {
 
     /// Whether it satisfies one that depends on it, or still may.
     pub fn meets(&self, scheme: &str) -> bool {
-        let over = self.state == State::Inactive;
-        !over || scheme == "afterany" || self.result() == 0
+        self.is_active() || scheme == "afterany" || self.result() == 0
     }
 
     /// A response of the journal: events, and what belongs to them. By hand,

@@ -95,14 +95,12 @@ impl Cluster {
     fn follow(&mut self, id: u64, before: State, event: &Event) {
         let Some(job) = self.jobs.get(&id) else { return };
         let Spec { limit, run, status, .. } = job.spec;
-        let finish = |status| Event::new("finish", json!({ "status": status }));
         let (delay, next) = match event.name {
             "validate" | "dependency-remove" => (0.01, Event::bare("depend")),
             "depend" | "urgency" | "jobspec-update" | "flux-restart"
                 if job.state == State::Priority =>
             {
-                let context = json!({ "priority": job.urgency() });
-                (0.0, Event::new("priority", context))
+                (0.0, Event::priority(job.urgency()))
             }
             "alloc" => (0.008, Event::bare("start")),
             "start" if job.spec.mock.is_some() => {
@@ -113,7 +111,7 @@ impl Cluster {
                 let note = "resource allocation expired";
                 (limit, Event::exception("timeout", 0, note))
             }
-            "start" => (run, finish(status)),
+            "start" => (run, Event::finish(status)),
             "finish" => {
                 let context = json!({ "ranks": "all", "final": true });
                 (0.005, Event::new("release", context))
@@ -125,11 +123,8 @@ impl Cluster {
                 State::Run if job.count("start") == 0 => {
                     (0.01, Event::bare("release"))
                 }
-                // killed by SIGALRM or SIGTERM
-                State::Run if event.context["type"] == "timeout" => {
-                    (0.01, finish(libc::SIGALRM))
-                }
-                State::Run => (0.01, finish(libc::SIGTERM)),
+                // killed
+                State::Run => (0.01, Event::finish(libc::SIGTERM)),
                 _ => return,
             },
             "release" => (0.0, Event::bare("free")),
@@ -168,23 +163,23 @@ impl Cluster {
         let job = Job { spec, ..Job::default() };
         tally(&mut self.queues, &job, 1);
         self.jobs.insert(id, Arc::new(job));
-        let context = json!({
-            "userid": 0, "urgency": urgency, "flags": 0, "version": 1,
-        });
-        self.post(id, Event::new("submit", context));
+        self.post(id, Event::submit(urgency));
         for &(scheme, on) in after {
             let first = self.jobs.get(&on).filter(|job| job.meets(scheme));
-            let Some(first) = first.map(|job| job.state) else {
+            let Some(waits) = first.map(|job| job.is_active()) else {
                 self.post(id, Event::bare("invalidate"));
                 let job = self.jobs.remove(&id);
                 job.iter().for_each(|job| tally(&mut self.queues, job, -1));
                 return Err(format!("dependency: {scheme}:{on} cannot be met"));
             };
             self.post(id, dependency("dependency-add", scheme, on));
-            if first == State::Inactive {
-                self.post(id, dependency("dependency-remove", scheme, on));
-            } else {
-                self.dependents.entry(on).or_default().push((scheme, id));
+            match waits {
+                true => {
+                    self.dependents.entry(on).or_default().push((scheme, id))
+                }
+                false => {
+                    self.post(id, dependency("dependency-remove", scheme, on))
+                }
             }
         }
         self.post(id, Event::bare("validate"));
@@ -193,15 +188,13 @@ impl Cluster {
 
     /// Tells those that depend on a job.
     fn ended(&mut self, id: u64) {
-        for (scheme, waiting) in self.dependents.remove(&id).unwrap_or_default()
-        {
-            let met = self.jobs.get(&id).is_some_and(|job| job.meets(scheme));
-            let event = match met {
+        let waiting = self.dependents.remove(&id).unwrap_or_default();
+        for (scheme, waiting) in waiting {
+            let event = match self.jobs[&id].meets(scheme) {
                 true => dependency("dependency-remove", scheme, id),
                 false => Event::exception("dependency", 0, "never satisfied"),
             };
-            let waiting_job = self.jobs.get(&waiting);
-            if waiting_job.is_some_and(|job| job.state == State::Depend) {
+            if self.jobs[&waiting].state == State::Depend {
                 self.post(waiting, event);
             }
         }

@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::job::{Event, R};
 use super::life::Step;
-use super::nodes::{Piece, cores_of};
 use super::{Cluster, Time};
 
 /// How many jobs a pass looks at before it lets things happen again.
@@ -56,7 +55,7 @@ impl Cluster {
             } else if reserved.is_some_and(|by| end(until) > by) {
                 continue;
             } else if let Some(pieces) = self.nodes.find(spec) {
-                self.allocate(id, pieces, until);
+                self.allocate(id, R(pieces, self.now, until));
                 done += 1;
             } else if reserved.is_none() {
                 reserved = Some(self.earliest(self.nodes.cores_for(spec)));
@@ -67,7 +66,7 @@ impl Cluster {
 
     /// A time before which so many cores are not free. They may not be where
     /// they are needed even then: so fewer may overtake than could.
-    fn earliest(&self, cores: u64) -> Time {
+    fn earliest(&self, cores: u32) -> Time {
         let mut free = self.nodes.free_cores;
         let mut ends = self.running.iter().map(|((end, _), held)| {
             free += held;
@@ -76,12 +75,12 @@ impl Cluster {
         ends.find(|(_, free)| *free >= cores).map_or(0, |(end, _)| end)
     }
 
-    fn allocate(&mut self, id: u64, pieces: Vec<Piece>, expiration: f64) {
-        self.nodes.take(&pieces);
-        let cores = pieces.iter().map(|piece| cores_of(piece.1)).sum();
-        self.running.insert((end(expiration), id), cores);
+    fn allocate(&mut self, id: u64, r: R) {
+        self.nodes.take(&r.0);
+        let cores = r.0.iter().map(|piece| piece.1.cores).sum();
+        self.running.insert((end(r.2), id), cores);
         if let Some(job) = self.jobs.get_mut(&id) {
-            Arc::make_mut(job).r = Some(R(pieces, self.now, expiration));
+            Arc::make_mut(job).r = Some(r);
         }
         self.post(id, Event::bare("alloc"));
     }

@@ -3,8 +3,6 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
-
 use super::Cluster;
 use super::job::{Event, Job, Spec};
 use super::life::{Step, tally};
@@ -45,16 +43,12 @@ impl Cluster {
             45..47 => (spec.nodes, spec.slots) = (1_000_000, None),
             47..60 => spec.limit = spec.run / 2.0,
             60..80 => then = Some(Event::exception("cancel", 0, "")),
-            80..100 => {
-                let context = json!({ "userid": 0, "urgency": urgency });
-                then = Some(Event::new("urgency", context));
-                urgency = 0;
-            }
+            80..100 => (urgency, then) = (0, Some(Event::urgency(16))),
             100..115 => after = Some(("afterany", self.last_id)),
             115..130 => after = Some(("afterok", self.last_id)),
             // which is not there: refused
             130..132 => after = Some(("afterok", 1)),
-            132..134 => {
+            132..137 => {
                 let rank = self.random.u32(..self.nodes.free.len() as u32);
                 self.drain(rank..=rank, "broken");
                 self.later(soon, Step::Mended(rank));
@@ -68,46 +62,41 @@ impl Cluster {
     }
 
     fn random_spec(&mut self) -> Spec {
-        let nodes = self.nodes.free.len() as u32;
-        let whole = super::nodes::cores_of(self.nodes.whole) as u32;
+        let (nodes, cores) = (self.nodes.free.len(), self.nodes.whole.cores);
         let queue = self.random.usize(..self.queues.len());
         let queue = self.queues.keys().nth(queue).cloned();
         // log-normal: a sum of twelve is normal enough
         let normal = (0..12).map(|_| self.random.f64()).sum::<f64>() - 6.0;
         let run = MEDIAN * (1.2 * normal).exp();
-        let slots = self.power(whole);
-        let mut spec = Spec {
+        let slots = self.power(cores);
+        let nodes = match self.random.f64() < 0.4 {
+            true => self.power(MOST_NODES.min(nodes as u32)),
+            false => 0,
+        };
+        Spec {
             queue: queue.unwrap_or_default(),
-            slots: Some(slots),
-            cores: self.power(whole / slots),
+            nodes,
+            slots: Some(slots * nodes.max(1)),
+            cores: self.power(cores / slots),
+            exclusive: self.random.bool(),
             limit: (run * (1.0 + 3.0 * self.random.f64())).ceil(),
             run,
             ..Spec::default()
-        };
-        if self.random.f64() < 0.4 {
-            spec.nodes = self.power(MOST_NODES.min(nodes));
-            spec.slots = Some(slots * spec.nodes);
-            spec.exclusive = self.random.bool();
         }
-        spec
     }
 
     /// Puts jobs in that were accepted before now, and starts as many as
     /// there is room for. Nobody listens yet.
     pub(super) fn fill(&mut self, count: usize) {
-        let context = json!({
-            "userid": 0, "urgency": 16, "flags": 0, "version": 1,
-        });
         // contexts are shared by all
         let events = [
-            Event::new("submit", context),
+            Event::submit(16),
             Event::bare("validate"),
             Event::bare("depend"),
-            Event::new("priority", json!({ "priority": 16 })),
+            Event::priority(16),
         ];
         for i in 0..count {
-            let spec = self.random_spec();
-            let mut job = Job { spec, ..Job::default() };
+            let mut job = Job { spec: self.random_spec(), ..Job::default() };
             job.log.reserve_exact(events.len());
             let time = self.now - 1.0 - PAST * (1.0 - i as f64 / count as f64);
             for (i, event) in (0..).zip(&events) {

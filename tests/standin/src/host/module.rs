@@ -7,8 +7,8 @@ use std::sync::{Arc, mpsc};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
-use super::Host;
-use crate::abi::{Handle, Inbox, ModMain, strerror};
+use super::{Host, strerror};
+use crate::abi::{Handle, Inbox, ModMain};
 
 unsafe extern "C" {
     /// The thread: see parts.c.
@@ -82,8 +82,7 @@ impl Host {
     pub fn unload(&self, name: &str, cancel: bool) -> Result<(), String> {
         let _turn = self.turn.lock();
         if !cancel {
-            self.ask(&format!("{name}.shutdown"), "")
-                .map_err(|(_, text)| text.to_string_lossy().into_owned())?;
+            self.ask(&format!("{name}.shutdown"), "")?;
         }
         // no requests to it from here on
         let module = self.state().modules.remove(name);
@@ -121,8 +120,9 @@ extern "C" fn standin_ended(h: Box<Handle>) {
         }
     }
     h.inbox.close();
-    if let Some(leaks) = h.leaks() {
-        host.problem(&format!("{name} did not destroy: {leaks}"));
+    let leaks = h.leaks();
+    if !leaks.is_empty() {
+        host.problem(&format!("{name} did not destroy: {leaks:?}"));
     }
     let _ = h.progress.send(Err(if h.rc < 0 { h.errno } else { 0 }));
 }

@@ -94,8 +94,8 @@ impl Options {
     fn instance(&self) -> Result<Box<dyn Instance>, String> {
         if let (Some(journal), Some(answers)) = (&self.recording, &self.answers)
         {
-            let recorded = Recorded::new(&read(journal)?, &read(answers)?)?;
-            return Ok(Box::new(recorded));
+            let recorded = Recorded::new(&read(journal)?, &read(answers)?);
+            return Ok(Box::new(recorded.map_err(|e| e.to_string())?));
         }
         let file = self.config_path.as_deref().map(read).transpose()?;
         // the keys are of the top table, so they are before the others
