@@ -52,8 +52,8 @@ installed = $(fluxmoddir)/prometheus.so \
 built = $(or $(CARGO_TARGET_DIR),target)/release/libflux_prometheus.so
 sources = Cargo.toml Cargo.lock build.rs $(shell find src include -type f)
 
-.PHONY: build deps check fmt bless demo scale install uninstall deb rpm clean help \
-  flux-found
+.PHONY: build deps check fmt bless demo scale chaos bench install uninstall \
+  deb rpm clean help flux-found
 
 build: ## build the module: target/prometheus.so (the default)
 	$(CARGO) build --release
@@ -71,12 +71,15 @@ target/prometheus.so: $(sources)
 deps: ## install what building and testing needs, if missing (apt-get)
 	@scripts/deps
 
+check: export WANT_BROWSER = yes
 check: deps ## everything a change must pass: format, clippy, all tests
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@# the tests under a real Flux load it (or FLUX_PROMETHEUS_MODULE)
 	@$(MAKE) --no-print-directory build
 	$(CARGO) test --workspace
+	python3 -m unittest discover --start-directory bench
+	bench/instructions
 	scripts/check-autoload
 
 fmt: ## format the source
@@ -94,6 +97,17 @@ demo: deps build ## watch the metrics of a busy instance (DEMO_SECONDS=60)
 scale: deps build ## what 10,000 nodes and 1,000,000 jobs cost, simulated
 	$(CARGO) build --release -p standin
 	demo/scale
+
+chaos: deps build ## everything at once on a real Flux (CHAOS_SECONDS=600)
+	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),600) \
+	  $(CARGO) test --test chaos -- --nocapture
+
+bench: deps build ## what the module costs beside others (PARTS=..., BENCH_QUICK=1)
+	@scripts/bench-deps
+	$(CARGO) build --release -p standin
+	@# by itself: with the features that the module has
+	$(CARGO) build --release -p replay
+	bench/run $(PARTS)
 
 install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, DESTDIR)
 	install -d $(addprefix $(DESTDIR),$(sort $(dir $(installed))))

@@ -59,6 +59,9 @@ pub struct Entry {
     /// Whether it runs unless the settings say otherwise; those that cost
     /// Flux something do not.
     pub on: bool,
+    /// What it exposes of jobs and queues, which Flux's private mode is to
+    /// hide from those that it does not know.
+    pub private: &'static [Spec],
     /// Registers what it exposes and starts what feeds it.
     pub start: fn(&Context) -> Result<()>,
 }
@@ -69,85 +72,128 @@ pub const ALL: &[Entry] = &[
         name: "exporter",
         every_rank: true,
         on: true,
+        private: &[exporter::EVENTS, exporter::LAG],
         start: exporter::start,
     },
-    Entry { name: "jobs", every_rank: false, on: true, start: jobs::start },
-    Entry { name: "queues", every_rank: false, on: true, start: queues::start },
+    Entry {
+        name: "jobs",
+        every_rank: false,
+        on: true,
+        private: jobs::metrics::SPECS,
+        start: jobs::start,
+    },
+    Entry {
+        name: "queues",
+        every_rank: false,
+        on: true,
+        private: queues::SPECS,
+        start: queues::start,
+    },
     Entry {
         name: "job-list",
         every_rank: false,
         on: true,
+        private: job_list::SPECS,
         start: job_list::start,
     },
     Entry {
         name: "resources",
         every_rank: false,
         on: true,
+        private: &[resources::metrics::QUEUE_NODES],
         start: resources::start,
     },
-    Entry { name: "nodes", every_rank: false, on: false, start: nodes::start },
+    Entry {
+        name: "nodes",
+        every_rank: false,
+        on: false,
+        private: nodes::SPECS,
+        start: nodes::start,
+    },
     Entry {
         name: "autoscale",
         every_rank: false,
         on: true,
+        private: autoscale::SPECS,
         start: autoscale::start,
     },
-    Entry { name: "broker", every_rank: true, on: true, start: broker::start },
+    Entry {
+        name: "broker",
+        every_rank: true,
+        on: true,
+        private: &[],
+        start: broker::start,
+    },
     Entry {
         name: "brokers",
         every_rank: false,
         on: true,
+        private: &[],
         start: brokers::start,
     },
     Entry {
         name: "overlay",
         every_rank: true,
         on: true,
+        private: &[],
         start: overlay::start,
     },
     Entry {
         name: "modules",
         every_rank: true,
         on: true,
+        private: &[],
         start: modules::start,
     },
     Entry {
         name: "heartbeat",
         every_rank: true,
         on: true,
+        private: &[],
         start: heartbeat::start,
     },
     Entry {
         name: "clients",
         every_rank: true,
         on: true,
+        private: &[],
         start: clients::start,
     },
     Entry {
         name: "scheduler",
         every_rank: false,
         on: true,
+        private: scheduler::SPECS,
         start: scheduler::start,
     },
     Entry {
         name: "sched-stats",
         every_rank: false,
         on: true,
+        private: sched_stats::SPECS,
         start: sched_stats::start,
     },
     Entry {
         name: "content",
         every_rank: true,
         on: true,
+        private: &[],
         start: content::start,
     },
     Entry {
         name: "content-sqlite",
         every_rank: false,
         on: true,
+        private: &[],
         start: content_sqlite::start,
     },
-    Entry { name: "kvs", every_rank: true, on: false, start: kvs::start },
+    Entry {
+        name: "kvs",
+        every_rank: true,
+        on: false,
+        private: &[],
+        start: kvs::start,
+    },
 ];
 
 /// The name of each, and whether it is on. Unlike [`ALL`] it leads to no code,
@@ -165,7 +211,6 @@ pub const NAMES: [(&str, bool); ALL.len()] = {
 /// All families that they expose.
 pub const SPECS: &[&[Spec]] = &[
     exporter::SPECS,
-    process::SPECS,
     jobs::metrics::SPECS,
     queues::SPECS,
     job_list::SPECS,
@@ -196,14 +241,10 @@ pub const OLDER: &[&[Spec]] = &[
     sched_stats::SPECS,
 ];
 
-/// How the names of families begin that tell of jobs: of how many and how
-/// large, not of whose.
-pub const PRIVATE: [&str; 4] =
-    ["flux_autoscale_", "flux_exporter_drift_jobs", "flux_job", "flux_queue_"];
-
-/// Whether a family is one of those that tell of jobs.
+/// Whether a family is one of those that Flux's private mode is to hide.
 pub fn is_private(family: &str) -> bool {
-    PRIVATE.iter().any(|prefix| family.starts_with(prefix))
+    let mut private = ALL.iter().flat_map(|entry| entry.private);
+    private.any(|spec| spec.name == family)
 }
 
 /// What a collector is given.

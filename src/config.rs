@@ -4,17 +4,22 @@
 //! function serves at load and at `flux config reload`, and nothing of a
 //! rejected configuration is ever applied.
 
+mod access;
 mod buckets;
 mod collectors;
 mod fsd;
+mod input;
 mod listen;
 mod settings;
+mod socket;
 
-use std::{fmt, net::SocketAddr};
+use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::http::{Address, Limits, access::Settings};
 use crate::job::histogram::DEFAULT_BOUNDS;
+use input::Input;
 
 pub use settings::{SETTINGS, Setting};
 
@@ -22,11 +27,19 @@ pub use settings::{SETTINGS, Setting};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Where to serve. `[::]` stands for all addresses, IPv4 ones included.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<Address>,
     /// Upper bounds of the histograms of times of jobs, in seconds.
     pub buckets: Vec<f64>,
     /// The collectors that are on, by name, in the order of the list.
     pub collectors: Vec<&'static str>,
+    /// Permissions of Unix sockets.
+    pub socket_mode: u32,
+    /// Their owner, as it was given; empty for the module's own.
+    pub socket_owner: String,
+    /// Who may read.
+    pub access: Settings,
+    /// What clients may take.
+    pub limits: Limits,
     /// Whether an address that is taken fails the load, instead of being
     /// tried again later.
     pub strict: bool,
@@ -38,6 +51,10 @@ impl Default for Config {
             listen: vec![listen::DEFAULT],
             buckets: DEFAULT_BOUNDS.to_vec(),
             collectors: collectors::default(),
+            socket_mode: 0o600,
+            socket_owner: String::new(),
+            access: Settings::default(),
+            limits: Limits::default(),
             strict: false,
         }
     }
@@ -50,28 +67,97 @@ impl Config {
         conf: &Value,
         args: &[String],
     ) -> Result<Self, ConfigError> {
-        let table = match conf.get("prometheus") {
-            None => Given::default(),
-            Some(Value::Object(table)) => Given::from_table(table)?,
+        let mut config = Self::default();
+        match conf.get("prometheus") {
+            None => (),
+            Some(Value::Object(table)) => config.read_table(table)?,
             Some(other) => {
                 return Err(ConfigError(format!(
                     "prometheus: expected a table, got {}",
                     kind(other)
                 )));
             }
-        };
-        let args = Given::from_args(args)?;
-        let default = Self::default();
-        Ok(Self {
-            listen: args.listen.or(table.listen).unwrap_or(default.listen),
-            buckets: args.buckets.or(table.buckets).unwrap_or(default.buckets),
-            collectors: args
-                .collectors
-                .or(table.collectors)
-                .unwrap_or(default.collectors),
-            strict: args.strict.or(table.strict).unwrap_or(default.strict),
-        })
+        }
+        config.read_args(args)?;
+        let private = conf.pointer("/access/private-mode");
+        // what is not false could be meant to be true
+        config.access.private =
+            private.is_some_and(|value| *value != Value::Bool(false));
+        access::check(&config)
+            .map_err(|text| ConfigError(format!("prometheus.{text}")))?;
+        Ok(config)
     }
+
+    fn read_table(
+        &mut self,
+        table: &Map<String, Value>,
+    ) -> Result<(), ConfigError> {
+        for (key, value) in table {
+            let read = match key.as_str() {
+                "port" if table.contains_key("listen") => Err(BOTH.into()),
+                key => self.set(key, Input::Json(value)),
+            };
+            read.map_err(|text| {
+                ConfigError(format!("prometheus.{key}: {text}"))
+            })?;
+        }
+        Ok(())
+    }
+
+    /// What an argument sets, the table's value is not part of.
+    fn read_args(&mut self, args: &[String]) -> Result<(), ConfigError> {
+        let mut seen: Vec<&str> = Vec::new();
+        for arg in args {
+            let (key, value) = match arg.split_once('=') {
+                Some((key, value)) => (key, Some(value)),
+                None => (arg.as_str(), None),
+            };
+            let other = match key {
+                "listen" => "port",
+                "port" => "listen",
+                _ => "",
+            };
+            let read = if seen.contains(&key) {
+                Err("given more than once".into())
+            } else if seen.contains(&other) {
+                Err(BOTH.into())
+            } else {
+                self.argument(key, value)
+            };
+            read.map_err(|text| {
+                ConfigError(format!("argument {key}: {text}"))
+            })?;
+            seen.push(key);
+        }
+        Ok(())
+    }
+
+    fn argument(
+        &mut self,
+        key: &str,
+        value: Option<&str>,
+    ) -> Result<(), String> {
+        let boolean = setting(key)?.value == settings::BOOLEAN;
+        match value {
+            None if boolean => self.set(key, Input::Arg("true")),
+            None => Err(format!("expected {key}=VALUE")),
+            Some(value) => self.set(key, Input::Arg(value)),
+        }
+    }
+
+    fn set(&mut self, key: &str, input: Input) -> Result<(), String> {
+        (setting(key)?.read)(self, input)
+    }
+}
+
+/// `port` and `listen` say the same thing: neither may win silently.
+const BOTH: &str = "give either listen or port, not both";
+
+fn setting(key: &str) -> Result<&'static Setting, String> {
+    SETTINGS.iter().find(|setting| setting.key == key).ok_or_else(|| {
+        let known: Vec<&str> = SETTINGS.iter().map(|s| s.key).collect();
+        format!("unknown key (known: {})", known.join(", "))
+    })
 }
 
 /// What is wrong with the configuration, in a sentence that names the key,
@@ -86,124 +172,6 @@ impl fmt::Display for ConfigError {
 }
 
 impl std::error::Error for ConfigError {}
-
-/// What one source, the table or the arguments, says. Kept apart from
-/// [`Config`] so that an argument `port` can override a table's `listen`.
-#[derive(Default)]
-struct Given {
-    listen: Option<Vec<SocketAddr>>,
-    buckets: Option<Vec<f64>>,
-    collectors: Option<Vec<&'static str>>,
-    strict: Option<bool>,
-}
-
-/// `port` and `listen` say the same thing: neither may win silently.
-const BOTH: &str = "give either listen or port, not both";
-
-impl Given {
-    fn from_table(table: &Map<String, Value>) -> Result<Self, ConfigError> {
-        let mut given = Self::default();
-        for (key, value) in table {
-            let read = match key.as_str() {
-                "listen" => {
-                    listen::from_json(value).map(|v| given.listen = Some(v))
-                }
-                "port" if table.contains_key("listen") => Err(BOTH.into()),
-                "port" => listen::port_from_json(value)
-                    .map(|v| given.listen = Some(vec![v])),
-                "buckets" => {
-                    buckets::from_json(value).map(|v| given.buckets = Some(v))
-                }
-                "collectors" => collectors::from_json(value)
-                    .map(|v| given.collectors = Some(v)),
-                "strict" => match value {
-                    Value::Bool(v) => {
-                        given.strict = Some(*v);
-                        Ok(())
-                    }
-                    other => Err(format!(
-                        "expected true or false, got {}",
-                        kind(other)
-                    )),
-                },
-                _ => Err(unknown()),
-            };
-            read.map_err(|text| {
-                ConfigError(format!("prometheus.{key}: {text}"))
-            })?;
-        }
-        Ok(given)
-    }
-
-    fn from_args(args: &[String]) -> Result<Self, ConfigError> {
-        let mut given = Self::default();
-        let mut seen: Vec<&str> = Vec::new();
-        for arg in args {
-            let (key, value) = match arg.split_once('=') {
-                Some((key, value)) => (key, Some(value)),
-                None => (arg.as_str(), None),
-            };
-            let read = if seen.contains(&key) {
-                Err("given more than once".into())
-            } else {
-                given.argument(key, value, &seen)
-            };
-            read.map_err(|text| {
-                ConfigError(format!("argument {key}: {text}"))
-            })?;
-            seen.push(key);
-        }
-        Ok(given)
-    }
-
-    fn argument(
-        &mut self,
-        key: &str,
-        value: Option<&str>,
-        seen: &[&str],
-    ) -> Result<(), String> {
-        match (key, value) {
-            ("listen", _) if seen.contains(&"port") => Err(BOTH.into()),
-            ("port", _) if seen.contains(&"listen") => Err(BOTH.into()),
-            ("listen", Some(v)) => {
-                self.listen = Some(listen::from_arg(v)?);
-                Ok(())
-            }
-            ("port", Some(v)) => {
-                self.listen = Some(vec![listen::port_from_arg(v)?]);
-                Ok(())
-            }
-            ("buckets", Some(v)) => {
-                self.buckets = Some(buckets::from_arg(v)?);
-                Ok(())
-            }
-            ("collectors", Some(v)) => {
-                self.collectors = Some(collectors::from_arg(v)?);
-                Ok(())
-            }
-            ("strict", None | Some("true")) => {
-                self.strict = Some(true);
-                Ok(())
-            }
-            ("strict", Some("false")) => {
-                self.strict = Some(false);
-                Ok(())
-            }
-            ("strict", Some(v)) => {
-                Err(format!("expected true or false, got \"{v}\""))
-            }
-            ("listen" | "port" | "buckets" | "collectors", None) => {
-                Err(format!("expected {key}=VALUE"))
-            }
-            _ => Err(unknown()),
-        }
-    }
-}
-
-fn unknown() -> String {
-    let known: Vec<&str> = SETTINGS.iter().map(|s| s.key).collect();
-    format!("unknown key (known: {})", known.join(", "))
-}
 
 /// What TOML and Flux's own messages call a JSON value.
 fn kind(value: &Value) -> &'static str {

@@ -9,24 +9,34 @@
 //! counts ([`Counts`]).
 
 mod accept;
+pub mod access;
+mod address;
+mod autoscale;
 mod bind;
 mod coding;
 mod connection;
 mod counts;
 mod deadline;
+mod kubernetes;
 mod limits;
 mod negotiation;
+mod numbers;
 mod page;
 mod rendering;
+mod room;
 mod routes;
+mod rules;
 mod site;
 mod socket;
+mod stream;
+mod unix;
 mod view;
 
 use std::{
     convert::Infallible,
     fmt, io,
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
+    os::unix::net::UnixListener,
     sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
@@ -38,16 +48,23 @@ use tokio::{
 };
 
 use accept::Acceptor;
+use rules::Rules;
 
+pub use access::Access;
+pub use address::{Address, Peer};
 pub use bind::bind;
 pub use counts::Counts;
 pub use limits::Limits;
 pub use site::{About, Ready, Site};
+pub use unix::{Ownership, SocketFile, bind_unix};
 pub use view::View;
 
 /// How long [`Server::close`] waits for the thread, which may be in the
 /// middle of a rendering.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// How long the thread that checks passwords waits for another one.
+const PASSWORD_THREAD: Duration = Duration::from_secs(2);
 
 /// A running server.
 ///
@@ -55,6 +72,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 /// [`stop`](Self::stop) makes it safe to unload the library.
 #[derive(Debug)]
 pub struct Server {
+    // first, as it is to be dropped first
+    listeners: Vec<Listener>,
     thread: JoinHandle<()>,
     /// Disconnected by the thread as its last act.
     ended: mpsc::Receiver<Infallible>,
@@ -62,13 +81,23 @@ pub struct Server {
     stop: oneshot::Sender<Infallible>,
     runtime: Handle,
     acceptor: Acceptor,
-    listeners: Vec<Listener>,
 }
 
 #[derive(Debug)]
 struct Listener {
-    address: SocketAddr,
+    address: Address,
+    /// That of a Unix socket, which goes with the listener.
+    file: Option<SocketFile>,
     close: oneshot::Sender<accept::Closed>,
+}
+
+/// A bound socket, and where it is.
+#[derive(Debug)]
+pub enum Bound {
+    /// What [`bind`] makes.
+    Tcp(TcpListener),
+    /// What [`bind_unix`] makes.
+    Unix(UnixListener, SocketFile),
 }
 
 impl Server {
@@ -82,9 +111,17 @@ impl Server {
         limits: Limits,
         name: &str,
     ) -> io::Result<Self> {
-        let runtime =
-            Builder::new_current_thread().enable_io().enable_time().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            // For passwords: see access/password.rs. It is joined when the
+            // runtime is dropped.
+            .max_blocking_threads(1)
+            .thread_name(name)
+            .thread_keep_alive(PASSWORD_THREAD)
+            .build()?;
         let handle = runtime.handle().clone();
+        let rules = Rules::new(limits, Arc::default());
         let (stop, stopped) = oneshot::channel();
         let (end, ended) = mpsc::channel();
         let thread =
@@ -100,25 +137,46 @@ impl Server {
             ended,
             stop,
             runtime: handle,
-            acceptor: Acceptor::new(site, limits),
+            acceptor: Acceptor::new(site, rules),
             listeners: Vec::new(),
         })
     }
 
+    /// Changes the rules: who may read, and how much a client can take.
+    pub fn set_rules(&self, limits: Limits, access: Arc<Access>) {
+        self.acceptor.rules().set(limits, access);
+    }
+
     /// Serves on a bound listener, beside those it has, and returns its
     /// address.
-    pub fn listen(&mut self, listener: TcpListener) -> io::Result<SocketAddr> {
-        // tokio refuses a blocking one
-        listener.set_nonblocking(true)?;
-        let address = listener.local_addr()?;
-        let listener = {
-            let _context = self.runtime.enter();
-            tokio::net::TcpListener::from_std(listener)?
+    pub fn listen(&mut self, bound: Bound) -> io::Result<Address> {
+        // tokio refuses blocking ones
+        let (listener, address, file) = match bound {
+            Bound::Tcp(listener) => {
+                listener.set_nonblocking(true)?;
+                let address = listener.local_addr()?;
+                let _context = self.runtime.enter();
+                let listener = tokio::net::TcpListener::from_std(listener)?;
+                (stream::Listener::Tcp(listener), address.into(), None)
+            }
+            Bound::Unix(listener, file) => {
+                listener.set_nonblocking(true)?;
+                let address = Address::Unix(file.path().into());
+                let _context = self.runtime.enter();
+                let listener = tokio::net::UnixListener::from_std(listener)?;
+                (stream::Listener::Unix(listener), address, Some(file))
+            }
         };
         let (close, closed) = oneshot::channel();
         self.runtime.spawn(self.acceptor.clone().run(listener, closed));
-        self.listeners.push(Listener { address, close });
+        self.listeners.push(Listener { address: address.clone(), close, file });
         Ok(address)
+    }
+
+    /// The file of the Unix socket at `address`.
+    pub fn socket_file(&self, address: &Address) -> Option<&SocketFile> {
+        let listener = self.listeners.iter().find(|l| l.address == *address)?;
+        listener.file.as_ref()
     }
 
     /// Closes the listener on `address`, as [`listen`](Self::listen) returned
@@ -127,13 +185,16 @@ impl Server {
     /// True when there was one and its address is free again. Waits for the
     /// thread, at most a second, and is false when that was not enough: the
     /// listener then closes as soon as the thread comes to it.
-    pub fn close(&mut self, address: SocketAddr) -> bool {
-        let Some(at) = self.listeners.iter().position(|l| l.address == address)
-        else {
+    pub fn close(&mut self, address: &Address) -> bool {
+        let at = self.listeners.iter().position(|l| l.address == *address);
+        let Some(at) = at else {
             return false;
         };
         let (done, wait) = mpsc::channel();
-        match self.listeners.swap_remove(at).close.send(done) {
+        let Listener { close, file, .. } = self.listeners.swap_remove(at);
+        // first: nobody is to find a file that nobody listens on
+        drop(file);
+        match close.send(done) {
             Ok(()) => disconnected(&wait, CLOSE_TIMEOUT),
             // the task is gone, and the listener with it
             Err(_) => true,
@@ -141,8 +202,8 @@ impl Server {
     }
 
     /// Where it listens now.
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.listeners.iter().map(|l| l.address)
+    pub fn addresses(&self) -> impl Iterator<Item = &Address> + '_ {
+        self.listeners.iter().map(|l| &l.address)
     }
 
     /// Ends the thread and every connection, and waits until it is gone.
@@ -151,7 +212,11 @@ impl Server {
     /// moment. When the timeout passes, the library has to stay in memory
     /// for as long as the process lives.
     pub fn stop(self, timeout: Duration) -> Result<(), StillRunning> {
-        let Self { thread, ended, stop, .. } = self;
+        let Self { thread, ended, stop, listeners, .. } = self;
+        // every file while its listener is open
+        for listener in listeners {
+            drop(listener.file);
+        }
         drop(stop);
         if !disconnected(&ended, timeout) {
             return Err(StillRunning { thread });

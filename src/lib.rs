@@ -12,15 +12,16 @@
 //! - [`collectors`]: one file for each subject that metrics are about; each
 //!   listens to Flux and keeps totals.
 //! - [`exposition`]: what a scrape reads, as text.
-//! - [`http`]: the thread that serves them; it knows a registry and nothing
-//!   of Flux.
+//! - [`http`]: the thread that serves them, to those that may read; it knows a
+//!   registry and nothing of Flux.
 //! - [`config`]: the `[prometheus]` table and the module's arguments.
 //! - [`module`]: one load of the module, which puts these together, and the
 //!   one teardown.
 //!
 //! Dependencies point one way: `module` to `config`, `collectors` and `http`;
 //! `collectors` to `flux`, `job`, `resource` and `prometheus`; `http` to
-//! `exposition`, `tokio` and `hyper`; `exposition` to `prometheus`. `job` and
+//! `exposition`, `tokio`, `rustls` and `hyper`; `config` to the words of
+//! `collectors` and `http`; `exposition` to `prometheus`. `job` and
 //! `resource` are one layer: each knows the other's words.
 //!
 //! # Two threads
@@ -30,7 +31,8 @@
 //! current-thread tokio runtime, on which hyper answers scrapes by reading
 //! those totals. What the two share is the `Registry`, the table of jobs
 //! behind a mutex that is held for microseconds, and a channel by which the
-//! first hands sockets to the second.
+//! first hands sockets to the second. While a password is being checked there
+//! is a third one, the runtime's own, which does nothing else.
 //!
 //! # Invariants
 //!

@@ -1,6 +1,7 @@
 //! One load of the module: settings, state, collectors, endpoint; and the
 //! one teardown.
 
+mod guard;
 mod listeners;
 mod service;
 
@@ -13,8 +14,9 @@ use crate::collectors::{self, Context, Jobs};
 use crate::config::Config;
 use crate::exposition::Families;
 use crate::flux::{self, Error, Handle, Level, OnPanic, Result, Scope};
-use crate::http::{About, Limits, Server, Site};
+use crate::http::{About, Server, Site};
 use crate::job::Table;
+use guard::{Guard, Rules};
 use listeners::Listeners;
 
 /// How long the thread that serves HTTP may take to end. It does nothing that
@@ -37,11 +39,12 @@ pub struct Module {
 impl flux::run::Module for Module {
     fn load(handle: Handle, args: &[String]) -> Result<Self> {
         let config = Rc::new(read_config(handle, args)?);
+        let rules = Rules::new(&config)?;
         let jobs = Jobs::new(Table::new(config.buckets.as_slice().into()));
         let families = Families::default();
         let site = Arc::new(site(handle, &families, &jobs, &config)?);
         let server = flux::thread::with_signals_blocked(|| {
-            Server::start(site.clone(), Limits::default(), THREAD)
+            Server::start(site.clone(), config.limits, THREAD)
         })
         .map_err(|error| Error::from(error).context("http thread"))?;
 
@@ -49,7 +52,7 @@ impl flux::run::Module for Module {
         let listeners = Listeners::new(scope.clone(), server);
         // From here on an early return must end what was begun.
         let mut module = Self { scopes: vec![scope], listeners };
-        match module.start(handle, args, config, jobs, families, site) {
+        match module.start(handle, args, config, rules, jobs, families, site) {
             Ok(()) => Ok(module),
             Err(error) => {
                 flux::run::Module::unload(module, handle);
@@ -81,11 +84,13 @@ impl flux::run::Module for Module {
 }
 
 impl Module {
+    #[allow(clippy::too_many_arguments)] // what `load` made, once
     fn start(
         &mut self,
         handle: Handle,
         args: &[String],
         config: Rc<Config>,
+        rules: Rules,
         jobs: Jobs,
         families: Families,
         site: Arc<Site>,
@@ -116,9 +121,15 @@ impl Module {
             };
             (entry.start)(&context).map_err(|e| e.context(name))?;
         }
-        self.listeners.open(&config.listen, config.strict)?;
+        let scope = self.scopes[0].clone();
+        let guard = Guard::new(scope.clone(), self.listeners.clone())?;
+        let ownership = rules.ownership;
+        // before anybody can come
+        guard.set(&config, rules);
+        self.listeners.open(&config.listen, ownership, config.strict)?;
         service::Service {
-            scope: self.scopes[0].clone(),
+            scope,
+            guard,
             args: args.to_vec(),
             jobs,
             all,

@@ -9,14 +9,17 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are test code too
 
+#[path = "differential/compare.rs"]
+mod compare;
 mod instance;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use instance::scrape::{self, Scrape};
+use compare::differences;
+use instance::scrape;
 use instance::{Instance, module, skip};
 use serde_json::{Value, json};
 
@@ -188,60 +191,4 @@ impl Driver {
 
 fn parse(line: &str) -> Value {
     serde_json::from_str(line).expect(line)
-}
-
-/// All differences between a scrape and what is true. A series of a family
-/// that Flux has no word of must be 0.
-fn differences(page: &Scrape, truth: &Value) -> Vec<String> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let passed = now.as_secs_f64() - truth["now"].as_f64().unwrap();
-    let page: BTreeMap<String, f64> =
-        page.0.iter().map(|(series, &value)| (sorted(series), value)).collect();
-    let want = truth["want"].as_object().unwrap();
-    let name = |series: &str| series.split('{').next().unwrap().to_owned();
-    let mut wrong = Vec::new();
-    for (series, value) in want {
-        let ours = match series.strip_prefix("sum ") {
-            Some(family) => {
-                let all = page.iter().filter(|(s, _)| name(s) == family);
-                Some(all.map(|(_, value)| value).sum())
-            }
-            None => page.get(series).copied(),
-        };
-        let Some(ours) = ours else {
-            wrong.push(format!("{series} is not there"));
-            continue;
-        };
-        let (theirs, tolerance) = match value.as_array() {
-            None => (value.as_f64().unwrap(), 0.0),
-            Some(parts) => {
-                let part = |i: usize| parts[i].as_f64().unwrap();
-                // of the scrape it is known only when it was over
-                let growth = part(1);
-                (part(0) + growth * passed, part(2) + growth * 0.05)
-            }
-        };
-        if (ours - theirs).abs() > tolerance {
-            wrong.push(format!("{series}: {ours}, Flux says {theirs}"));
-        }
-    }
-    let families: BTreeSet<String> = want.keys().map(|s| name(s)).collect();
-    for (series, &value) in &page {
-        let known = want.contains_key(series) || value == 0.0;
-        if !known && families.contains(&name(series)) {
-            wrong.push(format!("{series}: {value}, Flux says nothing"));
-        }
-    }
-    wrong
-}
-
-/// A series with its labels in order.
-fn sorted(series: &str) -> String {
-    let Some((name, labels)) = series.split_once('{') else {
-        return series.to_owned();
-    };
-    let mut labels: Vec<&str> =
-        labels.trim_end_matches('}').split(',').collect();
-    labels.sort_unstable();
-    format!("{name}{{{}}}", labels.join(","))
 }

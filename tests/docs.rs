@@ -16,7 +16,7 @@ use flux_prometheus::http::Counts;
 use flux_prometheus::job::Table;
 use instance::{Instance, scrape, skip, wait_for};
 use prometheus::Registry;
-use prometheus::proto::{MetricFamily, MetricType};
+use prometheus::proto::{LabelPair, MetricFamily, MetricType};
 
 const README: &str = include_str!("../README.md");
 
@@ -41,6 +41,34 @@ fn metrics() {
     let mut code: Vec<Row> = specs.map(of_spec).collect();
     code.extend(of_crates().iter().map(of_family));
     compare(code, metrics_table());
+}
+
+/// Values of a label, and what is at `/autoscale`, are a promise as well.
+#[test]
+fn paths_and_fields() {
+    let registry = Registry::new();
+    Counts::register(&registry).expect("an empty registry");
+    let families = registry.gather();
+    let requests =
+        families.iter().find(|f| f.name().ends_with("_requests_total"));
+    let labels = requests.unwrap().get_metric().iter().map(|m| m.get_label());
+    let path = |label: &&LabelPair| label.name() == "path";
+    let code: BTreeSet<_> =
+        labels.filter_map(|l| Some(l.iter().find(path)?.value())).collect();
+    let readme = table("### Labels", &["label", "values"]);
+    let row = readme.iter().find(|row| row[0] == "path").unwrap();
+    let words = row[1].split(", ").filter_map(|v| v.split(' ').next());
+    assert_eq!(code, words.collect());
+    let endpoint = table("## Endpoint", &["path", "answer"]);
+    let paths = endpoint.iter().filter_map(|row| row[0].split(' ').next());
+    let all: BTreeSet<_> = paths.chain(["other"]).collect();
+    assert_eq!(code, all);
+
+    let specs = collectors::SPECS.iter().copied().flatten();
+    let fields = specs.filter_map(|s| s.name.strip_prefix("flux_autoscale_"));
+    let readme = table("### Autoscale", &["field", "meaning"]);
+    let shown: BTreeSet<_> = readme[0][0].split(", ").collect();
+    assert_eq!(fields.collect::<BTreeSet<_>>(), shown);
 }
 
 /// A collector could be missing from the list above; not from a real page.

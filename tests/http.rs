@@ -12,7 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use flux_prometheus::http::{About, Limits, Server, Site, bind};
+use flux_prometheus::http::{
+    About, Address, Bound, Limits, Server, Site, bind,
+};
 use prometheus::{
     Counter, IntCounter, IntGauge, Registry,
     core::{Collector, Desc},
@@ -54,12 +56,19 @@ fn start_sharing(limits: Limits) -> Fixture {
     let site = Site::new(registry.clone(), Arc::new(ready_now), about).unwrap();
     let site = Arc::new(site);
     let mut server = Server::start(site.clone(), limits, "prom-http").unwrap();
-    let address = server.listen(local()).unwrap();
+    let address = tcp(server.listen(Bound::Tcp(local())).unwrap());
     Fixture { registry, ready, site, server, address }
 }
 
 fn local() -> TcpListener {
     bind("127.0.0.1:0".parse().unwrap()).unwrap()
+}
+
+fn tcp(address: Address) -> SocketAddr {
+    match address {
+        Address::Tcp(address) => address,
+        Address::Unix(_) => panic!("{address} is a path"),
+    }
 }
 
 impl Fixture {
@@ -579,14 +588,15 @@ fn but_not_for_ever() {
 #[test]
 fn listeners_come_and_go() {
     let mut f = start(Limits::default());
-    let second = f.server.listen(local()).unwrap();
+    let second = tcp(f.server.listen(Bound::Tcp(local())).unwrap());
     let mut stream = BufReader::new(connect(second));
     stream.get_mut().write_all(GET).unwrap();
     answer(&mut stream);
-    assert_eq!(f.server.addresses().collect::<Vec<_>>(), [f.address, second]);
+    let listening: Vec<_> = f.server.addresses().cloned().collect();
+    assert_eq!(listening, [f.address.into(), second.into()]);
 
-    assert!(f.server.close(second));
-    assert!(!f.server.close(second), "there is none any more");
+    assert!(f.server.close(&second.into()));
+    assert!(!f.server.close(&second.into()), "there is none any more");
     TcpStream::connect(second).unwrap_err();
     // what it accepted goes on, and so does the other
     stream.get_mut().write_all(GET).unwrap();
@@ -594,7 +604,8 @@ fn listeners_come_and_go() {
     assert!(f.get("/metrics").starts_with("HTTP/1.1 200 "));
 
     // the address is free at once
-    assert_eq!(f.server.listen(bind(second).unwrap()).unwrap(), second);
+    let again = Bound::Tcp(bind(second).unwrap());
+    assert_eq!(tcp(f.server.listen(again).unwrap()), second);
     f.stop();
 }
 

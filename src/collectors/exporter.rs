@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::family::{Family, Spec};
 use super::health::Health;
-use super::process::Process;
+use super::process::{self, Process};
 use super::{Context, Jobs};
 use crate::exposition::Source;
 use crate::flux::Result;
@@ -43,7 +43,8 @@ const DROPPED: Spec = Spec::counter(
     "Series left out because there were too many, added up over the updates \
      of their collector.",
 );
-const EVENTS: Spec = Spec::counter(
+/// Of jobs or queues, so private.
+pub const EVENTS: Spec = Spec::counter(
     "flux_exporter_journal_events_total",
     &[],
     "Job events received from the job manager's journal, those caught up on \
@@ -54,7 +55,8 @@ const MALFORMED: Spec = Spec::counter(
     &["kind"],
     "Parts of the job journal that could not be read and were left out.",
 );
-const LAG: Spec = Spec::gauge(
+/// Of jobs or queues, so private.
+pub const LAG: Spec = Spec::gauge(
     "flux_exporter_journal_lag_seconds",
     &[],
     "Time from the last job event to its arrival here.",
@@ -65,18 +67,30 @@ const RESYNCS: Spec = Spec::counter(
     "Times that the job journal ended and was taken up again.",
 );
 
-/// What is exposed here, with [`process`](super::process).
-pub const SPECS: &[Spec] = &[
-    BUILD_INFO,
-    UP,
-    ERRORS,
-    LAST_SUCCESS,
-    DROPPED,
-    EVENTS,
-    MALFORMED,
-    LAG,
-    RESYNCS,
-];
+/// What is exposed here. The first are those of [`process`].
+pub const SPECS: &[Spec] = &{
+    let own = [
+        BUILD_INFO,
+        UP,
+        ERRORS,
+        LAST_SUCCESS,
+        DROPPED,
+        EVENTS,
+        MALFORMED,
+        LAG,
+        RESYNCS,
+    ];
+    let mut all = [BUILD_INFO; process::SPECS.len() + 9];
+    let mut i = 0;
+    while i < all.len() {
+        all[i] = match i < process::SPECS.len() {
+            true => process::SPECS[i],
+            false => own[i - process::SPECS.len()],
+        };
+        i += 1;
+    }
+    all
+};
 
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
@@ -100,7 +114,7 @@ struct Metrics {
 
 impl Source for Metrics {
     fn specs(&self) -> Vec<Spec> {
-        SPECS.into()
+        SPECS[process::SPECS.len()..].into()
     }
 
     fn show(&self) -> Vec<Family> {

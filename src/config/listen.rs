@@ -5,44 +5,26 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use serde_json::Value;
 
-use super::kind;
+use super::{
+    input::{self, Input},
+    kind,
+};
+use crate::http::Address;
 
 /// All addresses, IPv6 and IPv4, port 8080.
-pub(super) const DEFAULT: SocketAddr = everywhere(8080);
+pub(super) const DEFAULT: Address = everywhere(8080);
+
+/// What the kernel has room for, less the byte at the end.
+const MAX_PATH: usize = 107;
 
 /// More addresses than a machine has are a mistake.
 const MAX: usize = 16;
 
-const fn everywhere(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port)
+const fn everywhere(port: u16) -> Address {
+    Address::Tcp(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), port))
 }
 
-pub(super) fn from_json(value: &Value) -> Result<Vec<SocketAddr>, String> {
-    match value {
-        Value::String(text) => list([text.as_str()]),
-        Value::Array(items) => {
-            let texts: Result<Vec<&str>, String> = items
-                .iter()
-                .map(|item| {
-                    item.as_str().ok_or_else(|| {
-                        format!("expected strings, got {}", kind(item))
-                    })
-                })
-                .collect();
-            list(texts?)
-        }
-        other => Err(format!(
-            "expected a string or an array of strings, got {}",
-            kind(other)
-        )),
-    }
-}
-
-pub(super) fn from_arg(text: &str) -> Result<Vec<SocketAddr>, String> {
-    list(text.split(','))
-}
-
-pub(super) fn port_from_json(value: &Value) -> Result<SocketAddr, String> {
+pub(super) fn port_from_json(value: &Value) -> Result<Address, String> {
     if !value.is_i64() && !value.is_u64() {
         return Err(format!("expected integer, got {}", kind(value)));
     }
@@ -53,20 +35,18 @@ pub(super) fn port_from_json(value: &Value) -> Result<SocketAddr, String> {
         .ok_or_else(|| format!("expected 0 to 65535, got {value}"))
 }
 
-pub(super) fn port_from_arg(text: &str) -> Result<SocketAddr, String> {
+pub(super) fn port_from_arg(text: &str) -> Result<Address, String> {
     port(text)
         .map(everywhere)
         .ok_or_else(|| format!("expected 0 to 65535, got \"{text}\""))
 }
 
-fn list<'a>(
-    texts: impl IntoIterator<Item = &'a str>,
-) -> Result<Vec<SocketAddr>, String> {
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for text in texts {
-        let address = address(text.trim())?;
+pub(super) fn addresses(input: Input) -> Result<Vec<Address>, String> {
+    let mut addresses: Vec<Address> = Vec::new();
+    for text in input.words()? {
+        let address = address(text)?;
         // each port 0 is a different port
-        if address.port() != 0 && addresses.contains(&address) {
+        if !is_any_port(&address) && addresses.contains(&address) {
             return Err(format!("\"{text}\" is listed twice"));
         }
         addresses.push(address);
@@ -78,17 +58,33 @@ fn list<'a>(
     }
 }
 
-fn address(text: &str) -> Result<SocketAddr, String> {
+fn is_any_port(address: &Address) -> bool {
+    matches!(address, Address::Tcp(address) if address.port() == 0)
+}
+
+fn address(text: &str) -> Result<Address, String> {
+    if let Some(path) = text.strip_prefix("unix:") {
+        return match input::path(path) {
+            Some(_) if path.len() > MAX_PATH => Err(format!(
+                "\"{text}\": the path of a socket has at most {MAX_PATH} bytes"
+            )),
+            Some(path) => Ok(Address::Unix(path)),
+            None => Err(format!("\"{text}\": expected an absolute path")),
+        };
+    }
     let (host, digits) = text.rsplit_once(':').unwrap_or((text, ""));
     match (host, port(digits)) {
         ("", Some(port)) => Some(everywhere(port)),
-        ("localhost", Some(port)) => Some((Ipv4Addr::LOCALHOST, port).into()),
-        (_, Some(_)) => text.parse().ok(),
+        ("localhost", Some(port)) => {
+            Some(Address::Tcp((Ipv4Addr::LOCALHOST, port).into()))
+        }
+        (_, Some(_)) => text.parse().ok().map(Address::Tcp),
         (_, None) => None,
     }
     .ok_or_else(|| {
         format!(
-            "\"{text}\" is not IP:PORT, [IPV6]:PORT, localhost:PORT or :PORT"
+            "\"{text}\" is not IP:PORT, [IPV6]:PORT, localhost:PORT, :PORT or \
+             unix:/PATH"
         )
     })
 }
@@ -104,6 +100,14 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn from_arg(text: &str) -> Result<Vec<Address>, String> {
+        addresses(Input::Arg(text))
+    }
+
+    fn from_json(value: &Value) -> Result<Vec<Address>, String> {
+        addresses(Input::Json(value))
+    }
+
     #[test]
     fn forms() {
         for (text, address) in [
@@ -112,6 +116,7 @@ mod tests {
             ("0.0.0.0:80", "0.0.0.0:80"),
             ("localhost:65535", "127.0.0.1:65535"),
             ("[::1]:9", "[::1]:9"),
+            ("unix:/run/flux/prometheus", "unix:/run/flux/prometheus"),
         ] {
             assert_eq!(from_arg(text).unwrap()[0].to_string(), address);
         }
@@ -134,11 +139,25 @@ mod tests {
             "[::1]",
             "1.2.3:80",
             ": 80",
+            "/run/x",
         ] {
             let error = from_arg(text).unwrap_err();
             let quoted = format!("\"{text}\" is not IP:PORT");
             assert!(error.starts_with(&quoted), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn paths_of_sockets() {
+        let long = format!("unix:/{}", "x".repeat(MAX_PATH - 1));
+        assert!(from_arg(&long).is_ok());
+        let error = from_arg(&format!("{long}x")).unwrap_err();
+        assert!(error.ends_with("has at most 107 bytes"), "{error}");
+        for bad in ["unix:", "unix:x", "unix:./x"] {
+            let error = from_arg(bad).unwrap_err();
+            assert!(error.ends_with("expected an absolute path"), "{error}");
+        }
+        assert!(from_arg("unix:/a,unix:/a").is_err());
     }
 
     #[test]
@@ -164,8 +183,8 @@ mod tests {
 
     #[test]
     fn ports() {
-        assert_eq!(port_from_json(&json!(0)).unwrap().port(), 0);
-        assert_eq!(port_from_json(&json!(65535)).unwrap().port(), 65535);
+        assert_eq!(port_from_json(&json!(0)), Ok(everywhere(0)));
+        assert_eq!(port_from_json(&json!(65535)), Ok(everywhere(65535)));
         for (value, error) in [
             (json!(65536), "expected 0 to 65535, got 65536"),
             (json!(-1), "expected 0 to 65535, got -1"),
@@ -174,7 +193,7 @@ mod tests {
         ] {
             assert_eq!(port_from_json(&value).unwrap_err(), error);
         }
-        assert_eq!(port_from_arg("80").unwrap().port(), 80);
+        assert_eq!(port_from_arg("80"), Ok(everywhere(80)));
         for text in ["", "+80", "http", "65536", " 80"] {
             assert!(port_from_arg(text).is_err(), "{text}");
         }

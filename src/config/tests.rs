@@ -32,6 +32,9 @@ fn nothing_said_means_the_defaults() {
 fn every_default_in_the_table_is_the_default() {
     for setting in SETTINGS {
         // port's default is listen's
+        if setting.default.is_empty() {
+            continue;
+        }
         let arg = format!("{}={}", setting.key, setting.default);
         let config = read(json!({}), &[&arg]);
         assert_eq!(config, Ok(Config::default()), "{arg}");
@@ -99,8 +102,8 @@ fn listen_and_port_in_one_source_is_an_error() {
 
 #[test]
 fn unknown_keys_are_named_with_the_known_ones() {
-    let known =
-        "unknown key (known: buckets, collectors, listen, port, strict)";
+    let keys: Vec<_> = SETTINGS.iter().map(|s| s.key).collect();
+    let known = format!("unknown key (known: {})", keys.join(", "));
     assert_eq!(
         refusal(json!({ "prot": 8080 }), &[]),
         format!("prometheus.prot: {known}")
@@ -138,4 +141,47 @@ fn wrong_shapes_say_what_was_expected() {
         refusal(json!({}), &["port=1", "port=2"]),
         "argument port: given more than once"
     );
+}
+
+#[test]
+fn keys_that_do_not_go_together() {
+    let hash = "$2y$10$QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
+    for (table, error) in [
+        (json!({ "tls-cert": "/c" }), "tls-key: missing, with tls-cert"),
+        (json!({ "tls-key": "/k" }), "tls-cert: missing, with tls-key"),
+        (
+            json!({ "tls-client-ca": "/a" }),
+            "tls-cert: missing, with tls-client-ca",
+        ),
+        (
+            json!({ "web-config-file": "/w", "tls-cert": "/c" }),
+            "tls-cert: give either this or web-config-file, not both",
+        ),
+        (
+            json!({
+                "web-config-file": "/w",
+                "basic-auth-users": { "a": hash },
+            }),
+            "basic-auth-users: give either this or web-config-file, not both",
+        ),
+    ] {
+        assert_eq!(refusal(table, &[]), format!("prometheus.{error}"));
+    }
+    // whoever says it
+    let table = json!({ "tls-cert": "/c" });
+    assert!(read(table.clone(), &["tls-key=/k"]).is_ok());
+    assert!(refusal(table, &["web-config-file=/w"]).contains("not both"));
+}
+
+#[test]
+fn private_mode_is_read_from_flux() {
+    let private = |access: Value| {
+        let conf = json!({ "access": access });
+        Config::from_json(&conf, &[]).unwrap().access.private
+    };
+    assert!(private(json!({ "private-mode": true })));
+    assert!(!private(json!({ "private-mode": false })));
+    assert!(!private(json!({ "allow-guest-user": true })));
+    // Flux refuses it; were it not to, we would not guess
+    assert!(private(json!({ "private-mode": "yes" })));
 }

@@ -123,6 +123,12 @@ impl Family {
 
     fn label(&mut self, values: &[&str]) {
         debug_assert_eq!(values.len(), self.spec.labels.len());
+        if self.ends.is_empty() && !values.is_empty() {
+            // enough for most, which then do not have to grow
+            self.labels.reserve(128);
+            self.ends.reserve(16);
+            self.values.reserve(8);
+        }
         for value in values {
             self.labels.push_str(value);
             self.ends.push(self.labels.len());

@@ -50,6 +50,19 @@ impl Request<'_> {
             .map_err(|_| Error::new(libc::EPROTO, "payload is not UTF-8"))
     }
 
+    /// Whether the instance owner sent it.
+    pub fn is_owner(&self) -> Result<bool> {
+        let mut roles = 0;
+        // SAFETY: the message is valid during the callback; `roles` is a
+        // valid place for the result.
+        let rc =
+            unsafe { sys::flux_msg_get_rolemask(self.message, &raw mut roles) };
+        match rc {
+            0.. => Ok(roles & sys::FLUX_ROLE_OWNER != 0),
+            _ => Err(Error::last()),
+        }
+    }
+
     fn answer(&self, result: Result<String>) {
         let (h, message) = (self.handle.raw(), self.message);
         match result {

@@ -9,7 +9,7 @@ use std::{
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Connections that may wait to be accepted.
-const BACKLOG: i32 = 128;
+pub(super) const BACKLOG: i32 = 128;
 
 /// Binds a nonblocking, close-on-exec listener.
 ///

@@ -1,7 +1,7 @@
 //! One connection, from accept to close.
 
 use std::{
-    convert::Infallible,
+    fmt,
     future::poll_fn,
     io,
     pin::{Pin, pin},
@@ -22,15 +22,17 @@ use hyper_util::rt::TokioIo;
 use prometheus::IntGauge;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    sync::OwnedSemaphorePermit,
     time::timeout,
 };
 
 use super::{
-    Limits, Site,
+    Limits, Peer, Site,
+    access::{self, Denial, Visit},
+    room::Place,
     routes::{self, Answer, OTHER},
+    rules::Rules,
     socket::{HeaderDone, Socket},
+    stream::Stream,
 };
 
 /// What a client may still send, after the last answer, for that answer to
@@ -39,28 +41,46 @@ const LINGER_BYTES: usize = 256 * 1024;
 
 /// Serves one connection until either side is done with it.
 ///
-/// `permit` is given back at the end.
+/// `place` is given back at the end.
 pub(super) async fn serve(
-    stream: TcpStream,
+    stream: Stream,
+    peer: Peer,
     site: Arc<Site>,
+    rules: Rules,
     limits: Limits,
-    permit: OwnedSemaphorePermit,
+    place: Place,
 ) {
     let _open = Open::new(site.counts().connections.clone());
+    let policy = rules.access().policy(site.counts());
+    let (stream, tls) = match (stream, &policy.tls) {
+        (Stream::Tcp(stream), Some(tls)) => {
+            let handshake = access::accept(stream, tls);
+            let Ok(Ok(stream)) = timeout(limits.header, handshake).await else {
+                site.counts().handshakes_failed.inc();
+                return;
+            };
+            (stream, Some(tls.clone()))
+        }
+        (stream, _) => (stream, None),
+    };
+    // it is asked for again at each request
+    drop(policy);
+    let visit = Visit { peer, tls };
     let header_done = HeaderDone::default();
-    let room = Arc::clone(permit.semaphore());
+    let room = place.room().clone();
     let socket = Socket::new(stream, limits, room, header_done.clone());
     let served = AtomicU32::new(0);
     let service = service_fn(|request: Request<Incoming>| {
         header_done.set();
         let last =
             served.fetch_add(1, Ordering::Relaxed) + 1 >= limits.requests;
-        let site = &site;
+        let (site, rules, visit) = (&site, &rules, &visit);
         // boxed, for poll_without_shutdown moves it
         let answer: Pin<Box<dyn Future<Output = _> + Send>> =
             Box::pin(async move {
-                let answer = routes::answer(site, &limits, &request).await;
-                Ok::<Answer, Infallible>(if last {
+                let answer =
+                    admitted(site, rules, visit, &limits, &request).await?;
+                Ok::<Answer, Outdated>(if last {
                     closing(answer)
                 } else {
                     answer
@@ -92,6 +112,39 @@ pub(super) async fn serve(
     let socket = connection.into_parts().io.into_inner().into_inner();
     let _ = timeout(limits.linger, linger(socket)).await;
 }
+
+/// Answers a request as far as the rules allow.
+async fn admitted(
+    site: &Site,
+    rules: &Rules,
+    visit: &Visit,
+    limits: &Limits,
+    request: &Request<Incoming>,
+) -> Result<Answer, Outdated> {
+    let access = rules.access();
+    let admitted = visit.admit(&access, site.counts(), request.headers());
+    match admitted.await {
+        Ok((view, policy)) => {
+            let mut answer = routes::answer(site, limits, request, view).await;
+            policy.decorate(&mut answer);
+            Ok(answer)
+        }
+        Err(Denial::Outdated) => Err(Outdated),
+        Err(denial) => Ok(routes::deny(site, request, denial)),
+    }
+}
+
+/// Ends a connection that new rules do not allow.
+#[derive(Debug)]
+struct Outdated;
+
+impl fmt::Display for Outdated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not allowed any more")
+    }
+}
+
+impl std::error::Error for Outdated {}
 
 fn closing(mut answer: Answer) -> Answer {
     let close = HeaderValue::from_static("close");

@@ -25,6 +25,12 @@ pub struct Counts {
     pub connections: IntGauge,
     /// `flux_exporter_http_connections_refused_total`
     pub refused: IntCounter,
+    /// `flux_exporter_http_connections_denied_total`
+    pub denied: IntCounter,
+    /// `flux_exporter_http_handshakes_failed_total`
+    pub handshakes_failed: IntCounter,
+    /// `flux_exporter_http_files_refused_total`
+    pub files_refused: IntCounter,
 }
 
 impl Counts {
@@ -52,21 +58,44 @@ impl Counts {
             )?,
             refused: IntCounter::new(
                 "flux_exporter_http_connections_refused_total",
-                "HTTP connections turned away because too many were open.",
+                "HTTP connections turned away because too many were open, in \
+                 all or from the same address.",
+            )?,
+            denied: IntCounter::new(
+                "flux_exporter_http_connections_denied_total",
+                "HTTP connections closed because their address is not in \
+                 allow.",
+            )?,
+            handshakes_failed: IntCounter::new(
+                "flux_exporter_http_handshakes_failed_total",
+                "TLS handshakes that came to nothing: broken off, too slow, \
+                 not TLS, or without a good client certificate.",
+            )?,
+            files_refused: IntCounter::new(
+                "flux_exporter_http_files_refused_total",
+                "Times that changed certificates, tokens or web \
+                 configurations could not be used, so that the old ones stay \
+                 in use.",
             )?,
         };
         for path in PATHS {
             counts.requests.with_label_values(&[path, "200"]);
         }
-        for (path, code) in
-            [("/metrics", "500"), ("/readyz", "503"), ("other", "404")]
-        {
+        for (path, code) in [
+            ("/metrics", "500"),
+            ("/autoscale", "503"),
+            ("/readyz", "503"),
+            ("other", "404"),
+        ] {
             counts.requests.with_label_values(&[path, code]);
         }
         registry.register(Box::new(counts.requests.clone()))?;
         registry.register(Box::new(counts.scrape_seconds.clone()))?;
         registry.register(Box::new(counts.connections.clone()))?;
         registry.register(Box::new(counts.refused.clone()))?;
+        registry.register(Box::new(counts.denied.clone()))?;
+        registry.register(Box::new(counts.handshakes_failed.clone()))?;
+        registry.register(Box::new(counts.files_refused.clone()))?;
         Ok(counts)
     }
 
@@ -90,7 +119,10 @@ mod tests {
             names,
             [
                 "flux_exporter_http_connections",
+                "flux_exporter_http_connections_denied_total",
                 "flux_exporter_http_connections_refused_total",
+                "flux_exporter_http_files_refused_total",
+                "flux_exporter_http_handshakes_failed_total",
                 "flux_exporter_http_requests_total",
                 "flux_exporter_scrape_duration_seconds",
             ]

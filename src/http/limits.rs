@@ -5,14 +5,17 @@ use std::time::Duration;
 
 /// Bounds on what clients can take. The defaults are for production; tests
 /// shorten them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limits {
     /// Open connections, over all listeners. Far more than there are
     /// Prometheus servers, far fewer than the broker's descriptors (1024 by
     /// default, and its TBON needs its own).
     pub connections: usize,
+    /// The same, from one IPv4 address or IPv6 network (/64), or by Unix
+    /// sockets: nobody can take all places.
+    pub connections_per_address: usize,
     /// From the first byte of a request (or the accept) to the end of its
-    /// header. An honest one arrives in one packet.
+    /// header, and as long for a TLS handshake. An honest one arrives in one packet.
     pub header: Duration,
     /// Silence between two requests. More than the 5 minutes after which
     /// Prometheus itself lets go of a connection: were we the first to close,
@@ -51,6 +54,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 128,
+            connections_per_address: 32,
             header: Duration::from_secs(10),
             idle: Duration::from_secs(330),
             idle_crowded: Duration::from_secs(5),

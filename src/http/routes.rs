@@ -7,17 +7,20 @@ use hyper::{
     header::{
         ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
         CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
-        RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
+        RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
 
+use serde_json::Value;
+
 use super::{
-    Limits, Site, View, coding::Coding, deadline::Deadline, negotiation, page,
-    rendering::Failure,
+    Limits, Site, View, access::Denial, autoscale, coding::Coding,
+    deadline::Deadline, kubernetes, negotiation, page, rendering::Failure,
 };
 
 /// The values of the label `path`; no others, whatever clients ask for.
-pub(super) const PATHS: [&str; 4] = ["/metrics", "/healthz", "/readyz", "/"];
+pub(super) const PATHS: [&str; 6] =
+    ["/metrics", "/autoscale", "/healthz", "/readyz", kubernetes::ROOT, "/"];
 
 /// The path of everything else, for counting.
 pub(super) const OTHER: &str = "other";
@@ -33,11 +36,11 @@ pub(super) async fn answer<B: Body>(
     site: &Site,
     limits: &Limits,
     request: &Request<B>,
+    view: View,
 ) -> Answer {
-    let path =
-        PATHS.into_iter().find(|p| *p == request.uri().path()).unwrap_or(OTHER);
+    let path = path(request.uri().path());
     let answer = if request.body().is_end_stream() {
-        route(site, limits, request, path).await
+        route(site, limits, request, path, view).await
     } else {
         // Closed, for where the next request begins is past the body.
         let text = "a request must not have a body\n";
@@ -48,15 +51,61 @@ pub(super) async fn answer<B: Body>(
     answer
 }
 
+/// Of [`PATHS`], where a request belongs.
+fn path(path: &str) -> &'static str {
+    let below = path.strip_prefix(kubernetes::ROOT);
+    match PATHS.into_iter().find(|known| *known == path) {
+        Some(known) => known,
+        None if below.is_some_and(|b| b.starts_with('/')) => kubernetes::ROOT,
+        None => OTHER,
+    }
+}
+
+/// Answers a request that the rules do not allow, and counts it.
+pub(super) fn deny<B: Body>(
+    site: &Site,
+    request: &Request<B>,
+    denial: Denial,
+) -> Answer {
+    let answer = match denial {
+        Denial::Unauthorized(challenges) => {
+            let text = "who are you? name and password, or a token, please\n";
+            let mut answer = plain(StatusCode::UNAUTHORIZED, text);
+            for challenge in challenges {
+                answer.headers_mut().append(WWW_AUTHENTICATE, challenge);
+            }
+            answer
+        }
+        Denial::TooMany => {
+            let text = "more requests than the rate limit allows\n";
+            let answer = plain(StatusCode::TOO_MANY_REQUESTS, text);
+            with(answer, RETRY_AFTER, "1")
+        }
+        Denial::Busy | Denial::Outdated => {
+            let text = "too many passwords are being checked\n";
+            let answer = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+            with(answer, RETRY_AFTER, "1")
+        }
+    };
+    site.counts().request(path(request.uri().path()), answer.status());
+    match request.body().is_end_stream() {
+        true => answer,
+        // where the next request begins is past the body
+        false => with(answer, CONNECTION, "close"),
+    }
+}
+
 async fn route<B>(
     site: &Site,
     limits: &Limits,
     request: &Request<B>,
     path: &str,
+    view: View,
 ) -> Answer {
     let method = request.method();
     if path == OTHER {
-        let text = "no such page; there are /metrics, /healthz, /readyz, /\n";
+        let all = PATHS.join(", ");
+        let text = format!("no such page; there are {all}\n");
         return plain(StatusCode::NOT_FOUND, text);
     }
     if method != Method::GET && method != Method::HEAD {
@@ -66,7 +115,7 @@ async fn route<B>(
     }
     match path {
         "/metrics" => {
-            let answer = metrics(site, limits, request).await;
+            let answer = metrics(site, limits, request, view).await;
             with(answer, VARY, "Accept, Accept-Encoding")
         }
         "/healthz" => plain(StatusCode::OK, "ok\n"),
@@ -76,13 +125,28 @@ async fn route<B>(
                 plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
             }
         },
-        _ => {
-            let html = page::home(site.about(), &site.ready());
-            let answer = body(StatusCode::OK, "text/html; charset=utf-8", html);
-            // the page is all there is: nothing from elsewhere, ever
-            let policy = "default-src 'none'; style-src 'unsafe-inline'";
-            with(answer, CONTENT_SECURITY_POLICY, policy)
+        "/autoscale" => json(autoscale::answer(&site.numbers(view))),
+        kubernetes::ROOT => {
+            let (path, query) = (request.uri().path(), request.uri().query());
+            json(kubernetes::answer(&site.numbers(view), path, query))
         }
+        _ => {
+            let html = page::home(site.about(), &site.ready(), view);
+            let mut answer =
+                body(StatusCode::OK, "text/html; charset=utf-8", html);
+            answer
+                .headers_mut()
+                .insert(CONTENT_SECURITY_POLICY, page::policy());
+            answer
+        }
+    }
+}
+
+fn json((code, value): (StatusCode, Value)) -> Answer {
+    let answer = body(code, "application/json", value.to_string() + "\n");
+    match code {
+        StatusCode::SERVICE_UNAVAILABLE => with(answer, RETRY_AFTER, "1"),
+        _ => answer,
     }
 }
 
@@ -90,11 +154,12 @@ async fn metrics<B>(
     site: &Site,
     limits: &Limits,
     request: &Request<B>,
+    view: View,
 ) -> Answer {
     let deadline = Deadline::new(request.headers());
     let format = negotiation::format(request.headers());
     let coding = negotiation::coding(request.headers());
-    let rendering = site.render(format, View::All, limits).await;
+    let rendering = site.render(format, view, limits).await;
     let coded = rendering.map(|rendering| rendering.coded(coding));
     if deadline.is_past() {
         let text = "the metrics took longer than the scrape may\n";

@@ -1,5 +1,6 @@
 //! What is served.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -7,7 +8,9 @@ use prometheus::Result;
 
 use super::{
     Counts, Limits, View,
+    numbers::Numbers,
     rendering::{Failure, Rendering, Renderings},
+    view::WITHHELD,
 };
 use crate::exposition::{Created, Families, Format};
 
@@ -85,6 +88,27 @@ impl Site {
         (self.ready)()
     }
 
+    fn shows(&self, view: View, name: &str) -> bool {
+        view == View::All || !(self.is_private)(name)
+    }
+
+    /// The metrics, for answers that show a few of them.
+    pub(super) fn numbers(&self, view: View) -> Numbers {
+        let registry = self.families.registry();
+        let gathered = catch_unwind(AssertUnwindSafe(|| registry.gather()));
+        let (families, mut ready) = match gathered {
+            Ok(mut families) => {
+                families.retain(|family| self.shows(view, family.name()));
+                (families, self.ready())
+            }
+            Err(_) => (Vec::new(), Err("a collector panicked".into())),
+        };
+        if view == View::Public {
+            ready = ready.and(Err(format!("not shown: {WITHHELD}")));
+        }
+        Numbers { families, withheld: ready.err(), now: SystemTime::now() }
+    }
+
     /// The metrics, in a format.
     pub(super) async fn render(
         &self,
@@ -99,8 +123,7 @@ impl Site {
             // went down, which is harmless. A new time and an old value
             // would count everything twice.
             let created = self.created().clone();
-            let wanted =
-                |name: &str| view == View::All || !(self.is_private)(name);
+            let wanted = |name: &str| self.shows(view, name);
             self.families.write(format, wanted, &created, text)
         };
         self.renderings.get(format, view, limits, encode).await

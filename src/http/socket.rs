@@ -17,11 +17,10 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::Semaphore,
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::Limits;
+use super::{Limits, room::Room};
 
 /// Tells the socket that the header it was reading is complete.
 #[derive(Debug, Clone, Default)]
@@ -50,7 +49,7 @@ enum Expect {
 pub(super) struct Socket<S> {
     stream: S,
     limits: Limits,
-    room: Arc<Semaphore>,
+    room: Room,
     header_done: HeaderDone,
     expect: Expect,
     read: Alarm,
@@ -58,11 +57,11 @@ pub(super) struct Socket<S> {
 }
 
 impl<S> Socket<S> {
-    /// `room` has a permit for each connection that could still be accepted.
+    /// `room` tells how many other connections there are.
     pub(super) fn new(
         stream: S,
         limits: Limits,
-        room: Arc<Semaphore>,
+        room: Room,
         header_done: HeaderDone,
     ) -> Self {
         let mut read = Alarm::default();
@@ -86,21 +85,19 @@ impl<S> Socket<S> {
         self.expect = what;
         self.read.set(match what {
             Expect::Header => self.limits.header,
-            Expect::Request if self.is_crowded() => self.limits.idle_crowded,
+            Expect::Request if self.room.is_crowded(&self.limits) => {
+                self.limits.idle_crowded
+            }
             Expect::Request => self.limits.idle,
         });
     }
 
-    fn is_crowded(&self) -> bool {
-        self.room.available_permits() < self.limits.connections / 4
-    }
-
-    /// Common to both ways of writing.
-    fn written(
+    /// Common to all ways of writing.
+    fn written<T>(
         &mut self,
         cx: &mut Context<'_>,
-        result: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+        result: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if result.is_pending() {
             if !self.write.is_set() {
                 self.write.set(self.limits.write);
@@ -166,7 +163,13 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Socket<S> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let this = self.get_mut();
+        let result = Pin::new(&mut this.stream).poll_flush(cx);
+        // TCP has nothing to flush; TLS holds what the client does not take
+        if result.is_ready() && !this.write.is_set() {
+            return result;
+        }
+        this.written(cx, result)
     }
 
     fn poll_shutdown(
@@ -225,6 +228,59 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Takes everything and never gets rid of it, as TLS does with the end of
+    /// an answer that the client does not take.
+    struct Full;
+
+    impl AsyncWrite for Full {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buf.len()))
+        }
+
+        fn poll_flush(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn what_is_not_flushed_is_not_waited_for_for_ever() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let limits = Limits::default();
+            let room = Room::default();
+            let mut socket =
+                Socket::new(Full, limits, room, HeaderDone::default());
+            let begin = Instant::now();
+            let mut socket = Pin::new(&mut socket);
+            std::future::poll_fn(|cx| socket.as_mut().poll_write(cx, b"x"))
+                .await
+                .unwrap();
+            let flushed =
+                std::future::poll_fn(|cx| socket.as_mut().poll_flush(cx));
+            let error = flushed.await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert!(begin.elapsed() >= limits.write);
+        });
+    }
 
     #[test]
     fn an_alarm_moves_both_ways() {

@@ -8,3 +8,8 @@ pub enum View {
     /// What does not tell of jobs, for those who may not know of them.
     Public,
 }
+
+/// What the public view is, to who is shown it.
+pub(super) const WITHHELD: &str = "metrics of jobs, queues and autoscaling: Flux's \
+    private mode is on, and the module asks nobody who they are. They are \
+    there for this machine only, until authentication is configured.";

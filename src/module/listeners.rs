@@ -3,15 +3,17 @@
 //! Sockets are bound here, on the module's thread, where a failure can be
 //! logged, and then handed to the HTTP thread.
 
-use std::cell::RefCell;
-use std::net::{SocketAddr, TcpListener};
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::flux::{Error, Level, Result, Scope};
-use crate::http::{Server, bind};
+use crate::http::{
+    Access, Address, Bound, Limits, Ownership, Server, bind, bind_unix,
+};
 
 /// How often an address that was taken is tried again.
 const RETRY: f64 = 5.0;
@@ -25,20 +27,25 @@ struct Inner {
     /// Gone once it was stopped.
     server: RefCell<Option<Server>>,
     all: RefCell<Vec<Listener>>,
+    /// Of Unix sockets.
+    ownership: Cell<Ownership>,
 }
 
 struct Listener {
     /// As it is in the settings: port 0 is any.
-    wanted: SocketAddr,
-    state: std::result::Result<SocketAddr, Error>,
+    wanted: Address,
+    state: std::result::Result<Address, Error>,
 }
 
 impl Listeners {
     /// No listeners yet; `server` is what sockets are handed to.
     pub fn new(scope: Scope, server: Server) -> Self {
-        let server = RefCell::new(Some(server));
-        let all = RefCell::new(Vec::new());
-        Self(Rc::new(Inner { scope, server, all }))
+        Self(Rc::new(Inner {
+            scope,
+            server: RefCell::new(Some(server)),
+            all: RefCell::default(),
+            ownership: Cell::default(),
+        }))
     }
 
     /// Ends the server with its thread. False if the thread goes on: then
@@ -50,16 +57,23 @@ impl Listeners {
 
     /// Listens on all `addresses`. One that is taken is an error if
     /// `strict`; otherwise it is logged once and tried again on a timer.
-    pub fn open(&self, addresses: &[SocketAddr], strict: bool) -> Result<()> {
+    pub fn open(
+        &self,
+        addresses: &[Address],
+        ownership: Ownership,
+        strict: bool,
+    ) -> Result<()> {
+        self.0.ownership.set(ownership);
         for wanted in addresses {
-            let state = self.listen(*wanted);
+            let state = self.listen(wanted);
             if let Err(error) = &state {
                 if strict {
                     return Err(error.clone());
                 }
                 self.log(Level::Error, &format!("{error}; trying again"));
             }
-            self.0.all.borrow_mut().push(Listener { wanted: *wanted, state });
+            let wanted = wanted.clone();
+            self.0.all.borrow_mut().push(Listener { wanted, state });
         }
         let again = self.clone();
         self.0.scope.every(RETRY, move || again.retry())
@@ -67,33 +81,57 @@ impl Listeners {
 
     /// Listens on `addresses` and on no others, or, if one of the new ones
     /// is taken, changes nothing. Connections and the sockets of addresses
-    /// that stay are not touched.
-    pub fn replace(&self, addresses: &[SocketAddr]) -> Result<()> {
-        let known = |wanted: &SocketAddr| {
+    /// that stay are not touched, but their mode and owner are.
+    pub fn replace(
+        &self,
+        addresses: &[Address],
+        ownership: Ownership,
+    ) -> Result<()> {
+        let known = |wanted: &Address| {
             self.0.all.borrow().iter().any(|l| l.wanted == *wanted)
         };
         let mut sockets = Vec::new();
         for wanted in addresses.iter().filter(|wanted| !known(wanted)) {
-            let socket = bind(*wanted)
-                .map_err(|e| failed(*wanted, e).context("prometheus.listen"))?;
-            sockets.push((*wanted, socket));
+            let bound = bind_any(wanted, ownership)
+                .map_err(|error| error.context("prometheus.listen"))?;
+            sockets.push((wanted.clone(), bound));
         }
+        // the last thing that can fail
+        if ownership != self.0.ownership.get() {
+            self.set_ownership(addresses, ownership)?;
+        }
+        self.0.ownership.set(ownership);
         let mut all = self.0.all.borrow_mut();
         all.retain(|listener| {
             let keep = addresses.contains(&listener.wanted);
             if let (false, Ok(address)) = (keep, &listener.state) {
                 if let Some(server) = &mut *self.0.server.borrow_mut() {
-                    server.close(*address);
+                    server.close(address);
                 }
                 self.log(Level::Info, &format!("closed {address}"));
             }
             keep
         });
-        for (wanted, socket) in sockets {
-            let state = self.hand_over(wanted, socket);
+        for (wanted, bound) in sockets {
+            let state = self.hand_over(&wanted, bound);
             all.push(Listener { wanted, state });
         }
         Ok(())
+    }
+
+    /// Who may read, and what clients may take, from now on.
+    pub fn set_rules(&self, limits: Limits, access: Arc<Access>) {
+        if let Some(server) = &*self.0.server.borrow() {
+            server.set_rules(limits, access);
+        }
+    }
+
+    /// Whether one listens, or tries to, that other machines can reach.
+    pub fn is_public(&self) -> bool {
+        self.0.all.borrow().iter().any(|listener| match &listener.wanted {
+            Address::Tcp(address) => !address.ip().is_loopback(),
+            Address::Unix(_) => false,
+        })
     }
 
     /// For `stats-get`.
@@ -113,32 +151,56 @@ impl Listeners {
             .collect()
     }
 
+    /// Changes the sockets of `addresses`, all of them or none.
+    fn set_ownership(
+        &self,
+        addresses: &[Address],
+        ownership: Ownership,
+    ) -> Result<()> {
+        let server = self.0.server.borrow();
+        let Some(server) = &*server else { return Ok(()) };
+        let mut changed = Vec::new();
+        for file in addresses.iter().filter_map(|a| server.socket_file(a)) {
+            match file.set_ownership(ownership) {
+                Ok(old) => changed.push((file, old)),
+                Err(error) => {
+                    for (file, old) in changed {
+                        // what worked before works again, or nothing does
+                        let _ = file.set_ownership(old);
+                    }
+                    let path = file.path().display();
+                    return Err(Error::from(error)
+                        .context(path)
+                        .context("prometheus.socket-owner"));
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn retry(&self) {
         for listener in self.0.all.borrow_mut().iter_mut() {
             if listener.state.is_err() {
-                listener.state = self.listen(listener.wanted);
+                listener.state = self.listen(&listener.wanted);
             }
         }
     }
 
-    fn listen(
-        &self,
-        wanted: SocketAddr,
-    ) -> std::result::Result<SocketAddr, Error> {
-        let socket = bind(wanted).map_err(|e| failed(wanted, e))?;
-        self.hand_over(wanted, socket)
+    fn listen(&self, wanted: &Address) -> std::result::Result<Address, Error> {
+        let bound = bind_any(wanted, self.0.ownership.get())?;
+        self.hand_over(wanted, bound)
     }
 
     fn hand_over(
         &self,
-        wanted: SocketAddr,
-        socket: TcpListener,
-    ) -> std::result::Result<SocketAddr, Error> {
+        wanted: &Address,
+        bound: Bound,
+    ) -> std::result::Result<Address, Error> {
         let mut server = self.0.server.borrow_mut();
         let Some(server) = &mut *server else {
             return Err(Error::new(libc::ESHUTDOWN, "server was stopped"));
         };
-        let address = server.listen(socket).map_err(|e| failed(wanted, e))?;
+        let address = server.listen(bound).map_err(|e| failed(wanted, e))?;
         self.log(Level::Info, &format!("listening on {address}"));
         Ok(address)
     }
@@ -148,6 +210,15 @@ impl Listeners {
     }
 }
 
-fn failed(wanted: SocketAddr, error: std::io::Error) -> Error {
+fn bind_any(wanted: &Address, ownership: Ownership) -> Result<Bound> {
+    match wanted {
+        Address::Tcp(address) => bind(*address).map(Bound::Tcp),
+        Address::Unix(path) => bind_unix(path, ownership)
+            .map(|(listener, file)| Bound::Unix(listener, file)),
+    }
+    .map_err(|error| failed(wanted, error))
+}
+
+fn failed(wanted: &Address, error: std::io::Error) -> Error {
     Error::from(error).context(format_args!("listen on {wanted}"))
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use prometheus::proto::MetricType;
 use serde_json::{Map, Value, json};
 
+use super::guard::{Guard, Rules};
 use super::listeners::Listeners;
 use crate::collectors::health::Health;
 use crate::collectors::jobs::metrics::SPECS;
@@ -27,6 +28,8 @@ pub struct Service {
     pub all: Arc<[Arc<Health>]>,
     /// Where the endpoint listens.
     pub listeners: Listeners,
+    /// Whom it answers.
+    pub guard: Guard,
     /// What the endpoint counts.
     pub site: Arc<Site>,
 }
@@ -36,9 +39,15 @@ impl Service {
     pub fn start(self, name: &str) -> Result<()> {
         let scope = self.scope.clone();
         let service = self.clone();
-        scope.serve(&format!("{name}.stats-get"), Role::Guest, move |_| {
-            Ok(service.stats().to_string())
-        })?;
+        scope.serve(
+            &format!("{name}.stats-get"),
+            Role::Guest,
+            move |request| {
+                // as job-manager.stats-get does it
+                let all = !service.guard.is_private() || request.is_owner()?;
+                Ok(service.stats(all).to_string())
+            },
+        )?;
         let topic = format!("{name}.config-reload");
         scope.serve(&topic, Role::Owner, move |request| {
             self.reload(request.payload()?)?;
@@ -48,8 +57,10 @@ impl Service {
 
     fn reload(&self, payload: &str) -> Result<()> {
         let config = parse_config(payload, &self.args)?;
-        // the part that can fail first, so that all is applied or nothing
-        self.listeners.replace(&config.listen)?;
+        // the parts that can fail first, so that all is applied or nothing
+        let rules = Rules::new(&config)?;
+        self.listeners.replace(&config.listen, rules.ownership)?;
+        self.guard.set(&config, rules);
         self.set_buckets(config.buckets.as_slice());
         Ok(())
     }
@@ -68,31 +79,40 @@ impl Service {
         }
     }
 
-    fn stats(&self) -> Value {
+    /// With the figures of jobs only if `all`.
+    fn stats(&self, all: bool) -> Value {
         let collectors: Map<_, _> = self
             .all
             .iter()
             .map(|health| (health.name().to_owned(), health.stats()))
             .collect();
-        let table = self.jobs.lock();
-        json!({
+        let counts = self.site.counts();
+        let mut stats = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "listeners": self.listeners.stats(),
+            "access": self.guard.stats(),
             "http": {
-                "connections": self.site.counts().connections.get(),
-                "refused": self.site.counts().refused.get(),
-                "scrapes": self.site.counts().scrape_seconds.get_sample_count(),
+                "connections": counts.connections.get(),
+                "refused": counts.refused.get(),
+                "denied": counts.denied.get(),
+                "handshakes-failed": counts.handshakes_failed.get(),
+                "files-refused": counts.files_refused.get(),
+                "scrapes": counts.scrape_seconds.get_sample_count(),
             },
             "collectors": collectors,
-            "jobs": { "active": table.active() },
-            "journal": {
+            "panics": self.scope.panics(),
+        });
+        if all {
+            let table = self.jobs.lock();
+            stats["jobs"] = json!({ "active": table.active() });
+            stats["journal"] = json!({
                 "synced": table.synced(),
                 "events": table.events(),
                 "resyncs": table.resyncs(),
                 "lag": table.lag(),
-            },
-            "panics": self.scope.panics(),
-        })
+            });
+        }
+        stats
     }
 }
 

@@ -3,11 +3,11 @@
 use std::fmt::Write;
 use std::process::Command;
 
+use flux_prometheus::collectors::family::Spec;
 use flux_prometheus::collectors::{NAMES, SPECS};
 use flux_prometheus::config::SETTINGS;
 use flux_prometheus::http::Counts;
 use prometheus::Registry;
-use prometheus::process_collector::ProcessCollector;
 
 use super::tools;
 
@@ -80,15 +80,11 @@ fn metrics() -> String {
     for ((name, on), specs) in NAMES.iter().zip(SPECS) {
         let off = if *on { "" } else { " (off by default)" };
         let _ = write!(out, "\n.SS {}{off}", roff(name));
-        for spec in *specs {
-            let kind = format!("{:?}", spec.kind).to_lowercase();
-            family(&mut out, spec.name, &kind, spec.labels, spec.help);
-        }
+        families(&mut out, specs);
     }
-    out.push_str("\n.SS The endpoint, and the process the module runs in");
+    out.push_str("\n.SS The endpoint");
     let registry = Registry::new();
     Counts::register(&registry).unwrap();
-    registry.register(Box::new(ProcessCollector::for_self())).unwrap();
     for each in registry.gather() {
         let kind = format!("{:?}", each.get_field_type()).to_lowercase();
         let sample = &each.get_metric()[0];
@@ -97,6 +93,13 @@ fn metrics() -> String {
         family(&mut out, each.name(), &kind, &labels, each.help());
     }
     out.trim_start().to_owned()
+}
+
+fn families(out: &mut String, specs: &[Spec]) {
+    for spec in specs {
+        let kind = format!("{:?}", spec.kind).to_lowercase();
+        family(out, spec.name, &kind, spec.labels, spec.help);
+    }
 }
 
 fn family(

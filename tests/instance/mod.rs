@@ -211,7 +211,8 @@ impl Instance {
         self.within(program, "600")
     }
 
-    fn within(&self, program: &str, seconds: &str) -> Command {
+    /// A command in the instance, ended after so many seconds.
+    pub fn within(&self, program: &str, seconds: &str) -> Command {
         let mut command = Command::new("timeout");
         command.args([seconds, program]).env("FLUX_URI", &self.uri);
         command.env("PATH", &self.path);

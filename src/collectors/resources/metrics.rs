@@ -37,7 +37,8 @@ const TRANSITIONS: Spec = Spec::counter(
      torpid or lively, by event of the resource journal (Flux 0.72 and \
      later).",
 );
-const QUEUE_NODES: Spec = Spec::gauge(
+/// Of jobs or queues, so private.
+pub const QUEUE_NODES: Spec = Spec::gauge(
     "flux_queue_nodes",
     &["queue", "state"],
     "Nodes that the queue can use, by state: those with the properties it \

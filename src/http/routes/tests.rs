@@ -46,7 +46,8 @@ fn send(
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let answer = answer(site, &Limits::default(), &request).await;
+        let answer =
+            answer(site, &Limits::default(), &request, View::All).await;
         let bytes = answer.clone().into_body().collect().await.unwrap();
         let text = String::from_utf8(bytes.to_bytes().to_vec()).unwrap();
         (answer, text)
@@ -136,9 +137,41 @@ fn the_page_escapes_and_loads_nothing() {
         let href = format!("href=\"{}\"", link.trim_start_matches('/'));
         assert!(text.contains(&href), "{text}");
     }
-    for outside in ["http:", "https:", "src=", "<script"] {
+    // these are names, not addresses
+    let text = text.replace("http://www.w3.org/", "");
+    for outside in ["http:", "https:", "src=", "@import", "url("] {
         assert!(!text.contains(outside), "{outside}");
     }
+    let policy = header(&answer, CONTENT_SECURITY_POLICY);
+    assert!(policy.starts_with("default-src 'none'; "), "{policy}");
+}
+
+#[test]
+fn autoscalers_are_answered_in_json() {
+    let site = site(Arc::new(AtomicBool::new(false)));
+    let metric = "/apis/external.metrics.k8s.io/v1beta1/namespaces/x/flux_jobs";
+    for (uri, code) in [
+        ("/autoscale", 503),
+        ("/apis", 200),
+        ("/apis/custom.metrics.k8s.io/v1beta2?timeout=32s", 200),
+        (metric, 503),
+        ("/apis/x", 404),
+    ] {
+        let (answer, text) = ask_of(&site, "GET", uri, "");
+        assert_eq!(answer.status(), code, "{uri}");
+        assert_eq!(header(&answer, CONTENT_TYPE), "application/json");
+        assert_eq!(answer.headers().contains_key(RETRY_AFTER), code == 503);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let why = "no baseline yet";
+        assert_eq!(value.to_string().contains(why), code == 503, "{value}");
+        let (head, _) = ask_of(&site, "HEAD", uri, "");
+        assert_eq!(head.status(), code);
+    }
+    let count = |path, code| {
+        site.counts().requests.with_label_values(&[path, code]).get()
+    };
+    assert_eq!((count("/apis", "200"), count("/apis", "404")), (4, 2));
+    assert_eq!(count("/autoscale", "503"), 2);
 }
 
 #[test]
@@ -146,11 +179,13 @@ fn refusals() {
     for (method, uri, body, code) in [
         ("GET", "/metric", "", 404),
         ("GET", "/metrics/", "", 404),
+        ("GET", "/apisx", "", 404),
         ("POST", "/nothing", "", 404),
         ("OPTIONS", "*", "", 404),
         ("CONNECT", "node7:80", "", 404),
         ("POST", "/metrics", "", 405),
         ("DELETE", "/", "", 405),
+        ("POST", "/apis/x", "", 405),
         ("GET", "/metrics", "x", 413),
         ("POST", "/metrics", "x", 413),
     ] {

@@ -14,6 +14,9 @@ use super::{Reply, Request, Text};
 /// `FLUX_RPC_STREAMING`.
 const STREAMING: c_int = 2;
 
+/// `FLUX_ROLE_OWNER`.
+const OWNER: u32 = 1;
+
 type TimerFn = extern "C" fn(*mut Handle, *mut Watcher, c_int, *mut c_void);
 type FutureFn = extern "C" fn(*mut Watcher, *mut c_void);
 type HandlerFn =
@@ -208,6 +211,12 @@ exports! {
 
     fn flux_msg_handler_destroy(handler: Option<Box<Watcher>>) {
         drop(handler);
+    }
+
+    /// What the sender may do: all, see above.
+    fn flux_msg_get_rolemask(_msg: &Request, mask: &mut u32) -> c_int {
+        *mask = OWNER;
+        0
     }
 
     /// The strings live as long as the message.

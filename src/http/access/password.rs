@@ -1,0 +1,240 @@
+//! Passwords, by their bcrypt hashes.
+//!
+//! bcrypt is slow on purpose, so it runs on a thread of its own (the
+//! runtime's, which ends with it), for one password after the other, and a
+//! password that was right is remembered. What is waiting to be checked is
+//! limited, in all and for each client.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bcrypt::HashParts;
+
+use super::{super::Peer, secret::Secret};
+
+/// The highest cost that is accepted: twice the time for each more. At 14 it
+/// is about a second, during which the module could not be unloaded.
+pub const MAX_COST: u32 = 14;
+
+/// How many passwords may be waiting, one of them being checked.
+const MAX_WAITING: usize = 4;
+
+/// Whether a text is a bcrypt hash that can be checked in reasonable time.
+pub fn check_hash(hash: &str) -> Result<(), String> {
+    let parts: HashParts = hash.parse().map_err(|_| {
+        "not a bcrypt hash (htpasswd -nBC 10 USER prints one)".to_owned()
+    })?;
+    match parts.get_cost() {
+        4..=MAX_COST => Ok(()),
+        cost => Err(format!(
+            "a bcrypt hash of cost {cost}; expected 4 to {MAX_COST}, for each \
+             more takes twice the time"
+        )),
+    }
+}
+
+/// What a password was worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Right,
+    Wrong,
+    /// Too many are being checked.
+    Busy,
+}
+
+/// Who has a password.
+pub(super) struct Users {
+    hashes: BTreeMap<String, String>,
+    /// For names that are not there, so that they take as long.
+    stranger: String,
+    /// What was right once, by name: never more than there are hashes.
+    remembered: Mutex<HashMap<String, Secret>>,
+    checks: Checks,
+}
+
+impl Users {
+    /// None without users. The hashes have been [checked](check_hash).
+    pub(super) fn new(hashes: &BTreeMap<String, String>) -> Option<Self> {
+        let stranger = hashes.values().next()?.clone();
+        Some(Self {
+            hashes: hashes.clone(),
+            stranger,
+            remembered: Mutex::default(),
+            checks: Checks::default(),
+        })
+    }
+
+    pub(super) async fn check(
+        &self,
+        name: &str,
+        password: &[u8],
+        peer: Peer,
+    ) -> Verdict {
+        if self.remembered().get(name).is_some_and(|it| it.is(password)) {
+            return Verdict::Right;
+        }
+        let Some(check) = self.checks.begin(peer) else {
+            return Verdict::Busy;
+        };
+        let known = self.hashes.get(name);
+        let hash = known.unwrap_or(&self.stranger).clone();
+        let copy = password.to_vec();
+        let right = tokio::task::spawn_blocking(move || {
+            let right = bcrypt::verify(copy, &hash).unwrap_or(false);
+            // here, for who asked may be gone, and this goes on
+            drop(check);
+            right
+        });
+        // also when the thread could not be had
+        let right = right.await.unwrap_or(false);
+        if !right || known.is_none() {
+            return Verdict::Wrong;
+        }
+        if let Ok(secret) = Secret::new(password) {
+            self.remembered().insert(name.to_owned(), secret);
+        }
+        Verdict::Right
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, HashMap<String, Secret>> {
+        // whatever is lost is checked again
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who is having a password checked.
+#[derive(Clone, Default)]
+struct Checks(Arc<Mutex<HashSet<Peer>>>);
+
+impl Checks {
+    /// None if this client has one going, or too many others have.
+    fn begin(&self, peer: Peer) -> Option<Check> {
+        let origin = peer.origin();
+        let mut all = self.all();
+        if all.len() >= MAX_WAITING || !all.insert(origin) {
+            return None;
+        }
+        drop(all);
+        Some(Check { checks: self.clone(), origin })
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashSet<Peer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One that is going, until it is dropped.
+struct Check {
+    checks: Checks,
+    origin: Peer,
+}
+
+impl Drop for Check {
+    fn drop(&mut self) {
+        self.checks.all().remove(&self.origin);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread()
+            .max_blocking_threads(1)
+            .build()
+            .unwrap()
+    }
+
+    fn users() -> Users {
+        let hash = bcrypt::hash("secret", 4).unwrap();
+        Users::new(&[("prom".to_owned(), hash)].into()).unwrap()
+    }
+
+    fn peer(ip: &str) -> Peer {
+        Peer::at(ip.parse().unwrap())
+    }
+
+    #[test]
+    fn hashes() {
+        let rest = "QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
+        let hash = |cost| format!("$2y${cost}${rest}");
+        for good in ["04", "10", "14"] {
+            assert_eq!(check_hash(&hash(good)), Ok(()), "{good}");
+        }
+        let error = check_hash(&hash("15")).unwrap_err();
+        assert!(error.starts_with("a bcrypt hash of cost 15; "), "{error}");
+        for bad in ["", "secret", "$1$salt$hash", "$2y$10$short"] {
+            let error = check_hash(bad).unwrap_err();
+            assert!(error.starts_with("not a bcrypt hash"), "{bad}");
+        }
+        assert!(Users::new(&BTreeMap::new()).is_none());
+    }
+
+    #[test]
+    fn right_and_wrong() {
+        let users = users();
+        runtime().block_on(async {
+            let check = async |name, password: &str| {
+                users.check(name, password.as_bytes(), Peer::Unix).await
+            };
+            for _ in 0..2 {
+                // the second time without bcrypt
+                assert_eq!(check("prom", "secret").await, Verdict::Right);
+                assert_eq!(check("prom", "wrong").await, Verdict::Wrong);
+                assert_eq!(check("other", "secret").await, Verdict::Wrong);
+            }
+            assert_eq!(users.remembered().len(), 1);
+        });
+    }
+
+    #[test]
+    fn checks_are_bounded_and_what_is_known_needs_none() {
+        let users = users();
+        runtime().block_on(async {
+            let check = async |password: &str, ip: &str| {
+                users.check("prom", password.as_bytes(), peer(ip)).await
+            };
+            assert_eq!(check("secret", "10.0.0.1").await, Verdict::Right);
+            let held: Vec<_> = (1..=MAX_WAITING)
+                .map(|n| users.checks.begin(peer(&format!("10.0.1.{n}"))))
+                .collect();
+            assert!(held.iter().all(Option::is_some));
+            assert_eq!(check("wrong", "10.0.0.2").await, Verdict::Busy);
+            assert_eq!(check("secret", "10.0.0.2").await, Verdict::Right);
+            drop(held);
+            let one = users.checks.begin(peer("10.0.0.2"));
+            assert!(one.is_some());
+            assert_eq!(check("wrong", "10.0.0.2").await, Verdict::Busy);
+            assert_eq!(check("wrong", "10.0.0.3").await, Verdict::Wrong);
+        });
+    }
+
+    #[test]
+    fn a_check_counts_until_it_is_done_even_if_nobody_waits() {
+        let users = users();
+        runtime().block_on(async {
+            let gate = Arc::new(std::sync::Barrier::new(2));
+            let wait = gate.clone();
+            // occupies the only thread
+            let busy = tokio::task::spawn_blocking(move || wait.wait());
+            {
+                let mut gone =
+                    Box::pin(users.check("prom", b"x", peer("10.0.0.1")));
+                std::future::poll_fn(|cx| {
+                    assert!(gone.as_mut().poll(cx).is_pending());
+                    std::task::Poll::Ready(())
+                })
+                .await;
+            }
+            assert_eq!(users.checks.all().len(), 1);
+            gate.wait();
+            busy.await.unwrap();
+            // the thread takes one after the other
+            tokio::task::spawn_blocking(|| ()).await.unwrap();
+            assert_eq!(users.checks.all().len(), 0);
+        });
+    }
+}

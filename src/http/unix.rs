@@ -1,0 +1,263 @@
+//! Unix sockets: files that come and go with their listener, and whose mode
+//! and owner say who may connect.
+
+use std::{
+    fs,
+    io::{self, ErrorKind},
+    os::unix::{
+        fs::{FileTypeExt, MetadataExt, PermissionsExt, chown},
+        net::UnixListener,
+    },
+    path::{Path, PathBuf},
+};
+
+use nix::unistd::{Group, User};
+use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::bind::BACKLOG;
+
+/// Who may connect: the mode and the owner of a socket's file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ownership {
+    /// Permission bits; who may write may connect.
+    pub mode: u32,
+    /// Whose the file is, if not ours.
+    pub user: Option<u32>,
+    /// Whose group's it is, if not our first one's.
+    pub group: Option<u32>,
+}
+
+impl Default for Ownership {
+    fn default() -> Self {
+        Self { mode: 0o600, user: None, group: None }
+    }
+}
+
+impl Ownership {
+    /// Looks up the owner, given as `USER`, `USER:GROUP` or `:GROUP`, by
+    /// names or numbers.
+    pub fn new(mode: u32, owner: &str) -> Result<Self, String> {
+        let (user, group) = owner.split_once(':').unwrap_or((owner, ""));
+        let user = id(user, "user", |name| {
+            User::from_name(name).map(|user| Some(user?.uid.as_raw()))
+        })?;
+        let group = id(group, "group", |name| {
+            Group::from_name(name).map(|group| Some(group?.gid.as_raw()))
+        })?;
+        Ok(Self { mode, user, group })
+    }
+
+    fn apply(self, path: &Path) -> io::Result<()> {
+        // first: to change the owner may take the right to change the mode
+        fs::set_permissions(path, fs::Permissions::from_mode(self.mode))?;
+        if self.user.is_some() || self.group.is_some() {
+            chown(path, self.user, self.group)?;
+        }
+        Ok(())
+    }
+}
+
+fn id(
+    name: &str,
+    what: &str,
+    find: impl FnOnce(&str) -> nix::Result<Option<u32>>,
+) -> Result<Option<u32>, String> {
+    if name.is_empty() {
+        return Ok(None);
+    }
+    if name.bytes().all(|b| b.is_ascii_digit()) {
+        let number = name.parse().ok().filter(|id| *id != u32::MAX);
+        let number = number.ok_or_else(|| format!("no {what} {name}"))?;
+        return Ok(Some(number));
+    }
+    match find(name) {
+        Ok(Some(id)) => Ok(Some(id)),
+        Ok(None) => Err(format!("no {what} \"{name}\"")),
+        Err(error) => Err(format!("{what} \"{name}\": {error}")),
+    }
+}
+
+/// The file of a socket that is ours; it is removed with the value. To be
+/// dropped before the listener.
+#[derive(Debug)]
+pub struct SocketFile {
+    path: PathBuf,
+    /// Device and inode: what is there later may be somebody else's. While
+    /// the listener is open, no other file has them.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Changes its mode and owner, and returns those that it had.
+    pub fn set_ownership(&self, new: Ownership) -> io::Result<Ownership> {
+        let file = fs::symlink_metadata(&self.path)?;
+        if identity(&file) != self.identity {
+            return Err(io::Error::other("the file was replaced"));
+        }
+        let old = Ownership {
+            mode: file.mode() & 0o7777,
+            user: Some(file.uid()),
+            group: Some(file.gid()),
+        };
+        new.apply(&self.path).map(|()| old)
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let there = fs::symlink_metadata(&self.path);
+        if there.is_ok_and(|file| identity(&file) == self.identity) {
+            // there is nobody to tell, and the next load replaces it
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn identity(file: &fs::Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
+}
+
+/// Binds a nonblocking, close-on-exec listener, and replaces the file of one
+/// that nobody listens on any more.
+pub fn bind_unix(
+    path: &Path,
+    ownership: Ownership,
+) -> io::Result<(UnixListener, SocketFile)> {
+    let address = SockAddr::unix(path)?;
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    match socket.bind(&address) {
+        Err(e) if e.kind() == ErrorKind::AddrInUse => {
+            remove_stale(path, &address)?;
+            socket.bind(&address)?;
+        }
+        result => result?,
+    }
+    let file = fs::symlink_metadata(path)?;
+    let file = SocketFile { path: path.into(), identity: identity(&file) };
+    // before anybody can connect
+    ownership.apply(path)?;
+    socket.listen(BACKLOG)?;
+    Ok((socket.into(), file))
+}
+
+/// Removes the file of a socket that nobody listens on.
+fn remove_stale(path: &Path, address: &SockAddr) -> io::Result<()> {
+    let file = fs::symlink_metadata(path)?;
+    if !file.file_type().is_socket() {
+        let text = "there is a file that is not a socket";
+        return Err(io::Error::new(ErrorKind::AlreadyExists, text));
+    }
+    let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    // one whose queue is full would make us wait
+    probe.set_nonblocking(true)?;
+    match probe.connect(address) {
+        Err(e) if e.kind() == ErrorKind::ConnectionRefused => {
+            fs::remove_file(path)
+        }
+        Err(e) if e.kind() == ErrorKind::PermissionDenied => Err(e),
+        _ => Err(ErrorKind::AddrInUse.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use super::*;
+
+    /// A path in a folder that goes away.
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(test: &str) -> Self {
+            let name = format!("flux-prometheus-{}-{test}", std::process::id());
+            let dir = std::env::temp_dir().join(name);
+            fs::create_dir(&dir).unwrap();
+            Self(dir.join("socket"))
+        }
+
+        fn bind(&self) -> io::Result<(UnixListener, SocketFile)> {
+            bind_unix(&self.0, Ownership::default())
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            fs::remove_dir_all(self.0.parent().unwrap()).unwrap();
+        }
+    }
+
+    #[test]
+    fn the_file_goes_with_its_listener() {
+        let place = Place::new("goes");
+        let (_listener, file) = place.bind().unwrap();
+        let mode = fs::metadata(&place.0).unwrap().mode();
+        assert_eq!(mode & 0o7777, 0o600);
+        UnixStream::connect(&place.0).unwrap();
+        let wide = Ownership { mode: 0o666, ..Ownership::default() };
+        let old = file.set_ownership(wide).unwrap();
+        assert_eq!(old.mode, 0o600);
+        let mode = fs::metadata(&place.0).unwrap().mode();
+        assert_eq!(mode & 0o7777, 0o666);
+        drop(file);
+        assert!(!place.0.exists());
+    }
+
+    #[test]
+    fn a_live_one_is_taken_and_a_stale_one_replaced() {
+        let place = Place::new("stale");
+        let (listener, file) = place.bind().unwrap();
+        let error = place.bind().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AddrInUse);
+        UnixStream::connect(&place.0).unwrap();
+        // as after a crash: nobody listens, and the file is there
+        drop(listener);
+        std::mem::forget(file);
+        let (_second, second) = place.bind().unwrap();
+        // what took its place is not its to lose
+        fs::remove_file(&place.0).unwrap();
+        let (_third, _file) = place.bind().unwrap();
+        assert!(second.set_ownership(Ownership::default()).is_err());
+        drop(second);
+        UnixStream::connect(&place.0).unwrap();
+    }
+
+    #[test]
+    fn what_is_no_socket_is_left_alone() {
+        let place = Place::new("file");
+        fs::write(&place.0, "precious").unwrap();
+        let error = place.bind().unwrap_err();
+        assert!(error.to_string().contains("not a socket"), "{error}");
+        assert_eq!(fs::read(&place.0).unwrap(), b"precious");
+        // nor is what a link leads to
+        fs::remove_file(&place.0).unwrap();
+        let elsewhere = place.0.with_file_name("elsewhere");
+        let (_listener, _file) =
+            bind_unix(&elsewhere, Ownership::default()).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &place.0).unwrap();
+        assert!(place.bind().is_err());
+        assert!(elsewhere.exists());
+    }
+
+    #[test]
+    fn owners() {
+        let new = |owner| Ownership::new(0o660, owner);
+        let is = |user, group| Ok(Ownership { mode: 0o660, user, group });
+        assert_eq!(new("root:root"), is(Some(0), Some(0)));
+        assert_eq!(new("root"), is(Some(0), None));
+        assert_eq!(new(":root"), is(None, Some(0)));
+        assert_eq!(new("7:8"), is(Some(7), Some(8)));
+        assert_eq!(new(""), is(None, None));
+        assert_eq!(new("no-such").unwrap_err(), "no user \"no-such\"");
+        assert_eq!(new(":no-such").unwrap_err(), "no group \"no-such\"");
+        // -1 means "leave it"
+        assert_eq!(new("4294967295").unwrap_err(), "no user 4294967295");
+        assert_eq!(new("4294967296").unwrap_err(), "no user 4294967296");
+    }
+}

@@ -1,0 +1,254 @@
+//! Who may read, in an instance: Flux's private mode, Unix sockets, and rules
+//! that change with the configuration.
+
+#![allow(clippy::unwrap_used)] // helpers of tests are test code too
+
+mod endpoint;
+mod instance;
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Output;
+
+use endpoint::{Authority, Folder, HASH, curl, own_address};
+use instance::{Host, Instance, wait_for};
+use serde_json::Value;
+
+scenarios! {
+    private_mode_is_followed
+    rules_are_reloaded_or_refused_whole
+    a_unix_socket_comes_and_goes
+}
+
+fn change(instance: &Instance, config: &str) -> Output {
+    let folder = Folder::new();
+    let path = folder.write("config", config);
+    let script = format!("flux config load < {}", path.display());
+    instance.command("sh").args(["-c", &script]).output().unwrap()
+}
+
+fn accepted(instance: &Instance, config: &str) {
+    let output = change(instance, config);
+    assert!(output.status.success(), "{output:?}\n{}", instance.log());
+}
+
+/// The error of a configuration that must not be accepted.
+fn refused(instance: &Instance, config: &str) -> String {
+    let output = change(instance, config);
+    assert!(!output.status.success(), "accepted: {config}");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+/// `stats-get`, as a guest asks for it.
+fn guest_stats(instance: &Instance) -> Value {
+    let output = instance
+        .command("flux")
+        .args(["module", "stats", "prometheus"])
+        .env("FLUX_HANDLE_ROLEMASK", "0x2")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+fn private_mode_is_followed(host: Host) {
+    let on = "[access]\nprivate-mode = true\n";
+    let instance = host.start_with(&["--test-size=1"], on, &[]);
+    instance.load_args(&[], &["listen=:0"]);
+    let address = instance.address("prometheus");
+    let port = address.rsplit_once(':').unwrap().1;
+    let page = |ip: &str, path: &str| {
+        let (status, page) = curl(&[&format!("http://{ip}:{port}{path}")]);
+        assert_eq!(status, 200, "{page}");
+        page
+    };
+    // other machines, if we can play one
+    let other = own_address().map(|ip| ip.to_string());
+    if other.is_none() {
+        println!("no address but loopback: not seen from outside");
+    }
+    let names = |page: String| -> Vec<String> {
+        let types = page.lines().filter_map(|l| l.strip_prefix("# TYPE "));
+        types.map(|l| l.split(' ').next().unwrap().to_owned()).collect()
+    };
+    // the sources of all families have answered
+    let all = wait_for("all collectors", || {
+        let all = names(page("127.0.0.1", "/metrics"));
+        let has = |name: &str| all.iter().any(|n| n == name);
+        (has("flux_queue_started") && has("flux_autoscale_nodes_wanted"))
+            .then_some(all)
+    });
+    assert!(all.iter().any(|name| name == "flux_jobs"));
+    if let Some(ip) = &other {
+        let shown = names(page(ip, "/metrics"));
+        assert!(shown.iter().any(|name| name == "flux_nodes"), "{shown:?}");
+        for prefix in [
+            "flux_job",
+            "flux_queue",
+            "flux_autoscale",
+            "flux_sched",
+            "flux_exporter_journal_e",
+        ] {
+            let leak = shown.iter().find(|name| name.starts_with(prefix));
+            assert_eq!(leak, None);
+        }
+        assert!(page(ip, "/").contains("<th>not shown"));
+    }
+    assert!(!page("127.0.0.1", "/").contains("<th>not shown"));
+
+    let said = "Flux's private mode is on and no authentication is configured";
+    assert_eq!(instance.log().matches(said).count(), 1);
+    let stats = instance.stats("prometheus");
+    assert_eq!(stats["access"]["withheld"], true);
+    assert_eq!(stats["jobs"]["active"], 0);
+    let stats = guest_stats(&instance);
+    assert_eq!(stats["access"]["withheld"], true);
+    assert_eq!(stats["jobs"], Value::Null, "{stats}");
+    assert_eq!(stats["journal"], Value::Null, "{stats}");
+
+    // with a password it is shown to who has it, and guests still are guests
+    let auth =
+        format!("{on}[prometheus.basic-auth-users]\nprom = \"{HASH}\"\n");
+    accepted(&instance, &auth);
+    let stats = guest_stats(&instance);
+    assert_eq!(stats["access"]["withheld"], false);
+    assert_eq!(stats["access"]["basic-auth"], true);
+    assert_eq!(stats["jobs"], Value::Null);
+    if let Some(ip) = &other {
+        let url = format!("http://{ip}:{port}/metrics");
+        assert_eq!(curl(&[&url]).0, 401);
+        let (status, page) = curl(&[&url, "--user", "prom:secret"]);
+        assert_eq!(status, 200);
+        assert!(names(page).iter().any(|name| name == "flux_jobs"));
+    }
+    let clear = "cross the network in clear text";
+    assert_eq!(instance.log().matches(clear).count(), 1);
+
+    // without private mode there is nothing to withhold
+    accepted(&instance, "");
+    assert_eq!(guest_stats(&instance)["jobs"]["active"], 0);
+    if let Some(ip) = &other {
+        assert!(page(ip, "/metrics").contains("\nflux_jobs{"));
+    }
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
+fn rules_are_reloaded_or_refused_whole(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
+    instance.load_args(&[], &["listen=127.0.0.1:0"]);
+    let address = instance.address("prometheus");
+    let port = address.rsplit_once(':').unwrap().1.to_owned();
+    let folder = Folder::new();
+    Authority::new(&folder, "ca").sign(&folder, "server", "localhost");
+    let ca = folder.text("ca.crt");
+    let status = |scheme: &str| {
+        let url = format!("{scheme}://localhost:{port}/healthz");
+        curl(&["--ipv4", "--cacert", &ca, &url]).0
+    };
+    assert_eq!((status("http"), status("https")), (200, 0));
+
+    let tls = format!(
+        "[prometheus]\ntls-cert = \"{}\"\ntls-key = \"{}\"\n",
+        folder.text("server.crt"),
+        folder.text("server.key"),
+    );
+    accepted(&instance, &tls);
+    assert_eq!((status("http"), status("https")), (400, 200));
+    // a good part of a bad whole is not applied
+    let error = refused(
+        &instance,
+        "[prometheus]\nconnections = 7\ntls-cert = \"/nowhere\"\n\
+         tls-key = \"/nowhere\"\n",
+    );
+    assert!(
+        error.contains("prometheus.tls-cert: /nowhere: No such"),
+        "{error}"
+    );
+    assert_eq!((status("http"), status("https")), (400, 200));
+    // nor if an address is what is bad
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    instance.flux(&["module", "remove", "prometheus"]);
+    let listen = format!("listen = [\"127.0.0.1:{port}\"");
+    accepted(&instance, &format!("{tls}{listen}]\n"));
+    instance.load_args(&[], &[]);
+    let error = refused(
+        &instance,
+        &format!(
+            "[prometheus]\n{listen}, \"{}\"]\n",
+            taken.local_addr().unwrap()
+        ),
+    );
+    assert!(error.contains("Address already in use"), "{error}");
+    assert_eq!((status("http"), status("https")), (400, 200));
+
+    // a broken renewal is said, and nobody is left without
+    folder.write("server.crt", "junk");
+    wait_for("it is noticed", || {
+        assert_eq!(status("https"), 200);
+        let stats = instance.stats("prometheus");
+        let problem = stats["access"]["problem"].as_str()?;
+        assert!(problem.starts_with("tls-cert: "), "{problem}");
+        Some(())
+    });
+    wait_for("it is logged", || {
+        instance
+            .log()
+            .contains("what was read before stays in use")
+            .then_some(())
+    });
+    Authority::new(&folder, "ca").sign(&folder, "server", "localhost");
+    wait_for("the new one is used", || (status("https") == 200).then_some(()));
+    assert_eq!(instance.stats("prometheus")["access"]["problem"], Value::Null);
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
+fn a_unix_socket_comes_and_goes(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
+    let folder = Folder::new();
+    let (path, text) = (folder.path("socket"), folder.text("socket"));
+    let mode =
+        || std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
+    let listen = format!("listen=unix:{text}");
+    let works = || {
+        let url = "http://localhost/metrics";
+        let (status, page) = curl(&["--unix-socket", &text, url]);
+        assert_eq!(status, 200, "{page}");
+        page.contains("\nflux_exporter_build_info")
+    };
+    for options in host.modes() {
+        instance.load_args(options, &[&listen, "strict"]);
+        assert!(works());
+        assert_eq!(mode(), 0o600);
+        // a second load may not have it
+        let second =
+            instance.try_load(&["--name=second"], &[&listen, "strict"]);
+        assert!(!second.status.success(), "{second:?}");
+        assert!(works());
+        instance.flux(&["module", "remove", "prometheus"]);
+        assert!(!path.exists(), "the file is left");
+    }
+    // what a crash left is no obstacle
+    drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+    assert!(path.exists());
+    instance.load_args(&[], &[&listen, "strict"]);
+    assert!(works());
+    let address = instance.address("prometheus");
+    assert_eq!(address, format!("unix:{text}"));
+
+    // mode and owner follow the configuration, and the socket stays
+    accepted(&instance, "[prometheus]\nsocket-mode = \"0666\"\n");
+    assert_eq!(mode(), 0o666);
+    let error = refused(
+        &instance,
+        "[prometheus]\nsocket-mode = \"0600\"\nsocket-owner = \"no-such\"\n",
+    );
+    assert!(error.contains("prometheus.socket-owner: no user"), "{error}");
+    assert_eq!(mode(), 0o666);
+    assert!(works());
+    // what is taken by a file of another kind is left alone
+    instance.flux(&["module", "remove", "prometheus"]);
+    std::fs::write(&path, "precious").unwrap();
+    let load = instance.try_load(&[], &[&listen, "strict"]);
+    assert!(!load.status.success());
+    assert!(instance.log().contains("not a socket"), "{}", instance.log());
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+}
