@@ -23,7 +23,9 @@ impl Cluster {
                 let unknown = format!("'{name}' is not a valid queue");
                 let queue = self.queues.get(name);
                 let queue = queue.ok_or((libc::EINVAL, unknown))?;
-                json!({ "enable": queue.enabled, "start": queue.started })
+                let scheduler = self.loaded.contains("sched-simple");
+                let start = queue.started && scheduler;
+                json!({ "enable": queue.enabled, "start": start })
             }
             "job-manager.queue-list" => {
                 json!({ "queues": named().collect::<Vec<_>>() })
