@@ -4,27 +4,22 @@
 //! They behave as those of libflux-core 0.88 do where the module could tell
 //! the difference: a reactor that makes one call at a time, futures that are
 //! fulfilled once until they are reset and may be destroyed in their own
-//! continuation, handlers of which the last registered is the first asked,
-//! errno and error texts.
+//! continuation, errno and error texts.
 //!
 //! Everything hangs off a [`Handle`], which belongs to its module's thread
 //! and is its own reactor; what other threads touch is its [`Inbox`]. While C
 //! runs no reference to it is held, for C calls back in here.
-//!
-//! Where C passes pointers, these functions take references: what Rust asks
-//! of those is what libflux asks of its callers. A `Box` goes to C in a
-//! function that creates and comes back in the one that destroys.
 
-pub mod future;
-pub mod handle;
-pub mod inbox;
-pub mod reactor;
-pub mod request;
+mod functions;
+mod handle;
+mod message;
+mod reactor;
 
 use std::ffi::{CStr, CString, c_char};
 
-pub use handle::Handle;
-pub use inbox::{Inbox, Message, Reply, Request, Response};
+pub use handle::{Handle, ModMain};
+pub use message::{Inbox, Message, Reply, Request, Response, failed};
+pub use reactor::standin_wait;
 
 /// A string of C's, or null.
 #[derive(Clone, Copy)]
@@ -32,6 +27,8 @@ pub use inbox::{Inbox, Message, Reply, Request, Response};
 pub struct Text(*const c_char);
 
 impl Text {
+    const NULL: Self = Self(std::ptr::null());
+
     /// A copy; empty for null.
     fn get(self) -> CString {
         match self.0.is_null() {
@@ -43,27 +40,12 @@ impl Text {
 
     /// Null for an empty one.
     fn of(text: &CStr) -> Self {
-        let empty = text.is_empty();
-        Self(if empty { std::ptr::null() } else { text.as_ptr() })
+        if text.is_empty() { Self::NULL } else { Self(text.as_ptr()) }
     }
-}
-
-/// Sets errno, and is the C value for failure.
-fn fail(errno: i32) -> i32 {
-    // SAFETY: a valid pointer to this thread's own errno.
-    unsafe { *libc::__errno_location() = errno };
-    -1
 }
 
 /// A C string of any text: one with a NUL in it ends there.
 pub fn c_text(text: &str) -> CString {
     let end = text.find('\0').unwrap_or(text.len());
     CString::new(&text[..end]).unwrap_or_default()
-}
-
-/// What `strerror` says.
-pub fn strerror(errno: i32) -> String {
-    // SAFETY: it takes any number.
-    let text = Text(unsafe { libc::strerror(errno) });
-    text.get().to_string_lossy().into_owned()
 }

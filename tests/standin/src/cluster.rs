@@ -2,8 +2,8 @@
 //! services that tell of them.
 //!
 //! A [`job`] has its state machine, [`life`] knows what follows from what;
-//! [`nodes`] are given out by [`schedule`]; [`traffic`] is jobs by chance;
-//! [`requests`] come from modules, [`commands`] from users.
+//! [`nodes`] are given out by [`schedule`]; [`traffic`] is what happens by
+//! chance; [`requests`] come from modules, [`commands`] from users.
 //!
 //! Time is what `advance` says it is. All that is to come is in one table, so
 //! the same seed and the same calls give the same events, in big steps of
@@ -41,18 +41,13 @@ const MODULES: [&str; 8] = [
     "sched-simple",
 ];
 
-/// What a cluster is like at first.
-#[derive(clap::Args, Clone)]
+/// What a cluster is like at first. What its nodes have is configured, under
+/// `fake-resources`.
+#[derive(clap::Args)]
 pub struct Settings {
-    /// How many nodes.
+    /// How many nodes, if the configuration does not say.
     #[arg(long, default_value_t = 1)]
     pub nodes: u32,
-    /// At most 96.
-    #[arg(long, default_value_t = 4)]
-    pub cores_per_node: u32,
-    /// At most 32.
-    #[arg(long, default_value_t = 0)]
-    pub gpus_per_node: u32,
     /// Decides all that is left to chance.
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
@@ -64,9 +59,13 @@ pub struct Settings {
     pub jobs: usize,
 }
 
+#[derive(Default)]
 struct Queue {
     enabled: bool,
     started: bool,
+    /// How many of its jobs are in each state, and have each result.
+    states: [usize; 7],
+    results: [usize; 4],
 }
 
 /// Seconds since the epoch as bits, which sort as the seconds do.
@@ -85,16 +84,14 @@ pub struct Cluster {
     rate: f64,
     nodes: nodes::Nodes,
     config: Value,
-    queues: BTreeMap<Arc<str>, Queue>,
+    queues: BTreeMap<String, Queue>,
     jobs: BTreeMap<u64, Arc<job::Job>>,
     /// What the scheduler may start, by priority and age.
     pending: BTreeSet<(Reverse<u32>, u64)>,
     /// By when jobs with resources will be over, with how many cores.
-    running: BTreeMap<(Time, u64), u64>,
-    /// Who waits for a job to end.
-    dependents: BTreeMap<u64, BTreeSet<u64>>,
-    /// How many jobs have ended.
-    inactive: usize,
+    running: BTreeMap<(Time, u64), u32>,
+    /// Who waits for a job to end, and how it must.
+    dependents: BTreeMap<u64, Vec<(&'static str, u64)>>,
     /// What is to come; the number keeps the order of what is due at once.
     due: BTreeMap<(Time, u64), life::Step>,
     order: u64,
@@ -108,14 +105,21 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster that begins at `now`.
     pub fn new(settings: &Settings, config: Value, now: f64) -> Self {
-        let (cores, gpus) = (settings.cores_per_node, settings.gpus_per_node);
+        let fake = |key: &str, default| {
+            let number = config["fake-resources"][key].as_u64();
+            number.map_or(default, |number| number as u32)
+        };
         let mut cluster = Self {
             now,
             stamp: now,
             epoch: now - traffic::PAST - 1.0,
             random: fastrand::Rng::with_seed(settings.seed),
             rate: settings.rate,
-            nodes: nodes::Nodes::new(settings.nodes, cores, gpus),
+            nodes: nodes::Nodes::new(
+                fake("nnodes", settings.nodes),
+                fake("cores-per-node", 4),
+                fake("gpus-per-node", 0),
+            ),
             loaded: MODULES.into(),
             ..Self::default()
         };
@@ -129,15 +133,15 @@ impl Cluster {
 
     /// Takes a new configuration. A queue that is no longer in it stays.
     fn configure(&mut self, config: Value) {
-        let named = config["queues"].as_object().filter(|q| !q.is_empty());
-        let anonymous = || vec![""];
-        let names = named.map_or_else(anonymous, |queues| {
-            queues.keys().map(String::as_str).collect()
-        });
-        for name in names {
+        let mut add = |name: &str| {
             // named queues are stopped until they are started
-            let queue = Queue { enabled: true, started: name.is_empty() };
+            let started = name.is_empty();
+            let queue = Queue { enabled: true, started, ..Queue::default() };
             self.queues.entry(name.into()).or_insert(queue);
+        };
+        match config["queues"].as_object().filter(|q| !q.is_empty()) {
+            Some(queues) => queues.keys().for_each(|name| add(name)),
+            None => add(""),
         }
         self.config = config;
     }
@@ -148,13 +152,10 @@ impl Cluster {
         if known == "job-list" && !self.loaded.contains("job-manager") {
             return Err("Function not implemented".into());
         }
-        if !self.loaded.insert(known) {
-            return Err("module already exists".into());
+        if self.loaded.insert(known) && known == "job-manager" {
+            self.restart();
         }
-        match known {
-            "job-manager" => self.restart(),
-            _ => self.want_pass(),
-        }
+        self.want_pass();
         Ok(())
     }
 

@@ -1,113 +1,107 @@
-//! The handle, `flux_t`, and the functions that only look at it.
+//! The handle, `flux_t`: one load of a module, and its connection.
 
 use std::collections::VecDeque;
-use std::ffi::{CString, c_char, c_double, c_int, c_void};
+use std::ffi::{CString, c_char, c_double, c_int};
+use std::ptr;
 use std::sync::{Arc, mpsc};
 
+use serde_json::Value;
+
 use super::reactor::Watcher;
-use super::{Inbox, Message, Request, Text, fail};
+use super::{Inbox, Request, Response, c_text};
 use crate::host::Host;
-use crate::instance::no_service;
 
 /// The type of every module's `mod_main`.
 pub type ModMain =
     unsafe extern "C-unwind" fn(*mut Handle, c_int, *mut *mut c_char) -> c_int;
 
-/// One load of a module, and its connection. It begins as in parts.c.
+/// It begins as in parts.c.
 #[repr(C)]
 pub struct Handle {
-    pub(crate) mod_main: ModMain,
-    pub(crate) argc: c_int,
-    pub(crate) argv: *mut *mut c_char,
-    pub(crate) thread_name: *const c_char,
-    pub(crate) rc: c_int,
-    pub(crate) errno: c_int,
-    /// The inbox's.
-    pub(crate) fd: c_int,
+    mod_main: ModMain,
+    argc: c_int,
+    argv: *mut *mut c_char,
+    thread_name: *const c_char,
+    pub rc: c_int,
+    pub errno: c_int,
+    fd: c_int,
     /// What is next: a wait of so long, or a call with what.
-    pub(crate) seconds: c_double,
-    pub(crate) watcher: *mut Watcher,
-    pub(crate) message: *const Request,
+    pub(super) seconds: c_double,
+    pub(super) watcher: *mut Watcher,
+    pub(super) current: Option<Box<Request>>,
 
-    pub(crate) name: CString,
-    /// What the pointers above point to.
-    pub(crate) strings: (CString, Vec<CString>, Vec<*mut c_char>),
-    pub(crate) host: Arc<Host>,
-    pub(crate) inbox: Arc<Inbox>,
+    pub name: CString,
+    /// What `argv` points to.
+    args: (Vec<CString>, Vec<*mut c_char>),
+    pub host: Arc<Host>,
+    pub inbox: Arc<Inbox>,
     /// Ok when the reactor first runs, and an errno when all is over.
-    pub(crate) progress: mpsc::Sender<Result<(), i32>>,
-    pub(crate) entered: bool,
-
-    pub(crate) stopped: bool,
+    pub progress: mpsc::Sender<Result<(), i32>>,
+    pub entered: bool,
+    pub(super) stopped: bool,
     /// There once NAME.debug was used.
-    pub(crate) debug_flags: Option<Box<c_int>>,
-    /// Requests that came while a response was waited for.
-    pub(crate) deferred: VecDeque<Request>,
+    pub(super) debug_flags: Option<Box<c_int>>,
+    /// Those that wait for their turn.
+    pub(super) requests: VecDeque<Request>,
     /// Timers, futures and handlers, the oldest first.
-    pub(crate) watchers: Vec<*mut Watcher>,
-    /// The request that a handler has been called with.
-    pub(crate) current: Option<Box<Request>>,
-    pub(crate) last_tag: u32,
+    pub(super) watchers: Vec<*mut Watcher>,
+    pub(super) last_tag: u32,
 }
 
 impl Handle {
-    /// Closes the inbox; who still waits for an answer gets none. Says what
-    /// the module should have destroyed, if anything.
-    pub fn close(&mut self) -> Option<String> {
-        let left = self.inbox.close().into_iter();
-        let left = left.filter_map(|message| match message {
-            Message::Request(request) => Some(request),
-            Message::Responses(..) => None,
-        });
-        for request in self.deferred.drain(..).chain(left) {
-            request.reply.fail(no_service(&request.topic.to_string_lossy()));
-        }
-        let leaks: Vec<_> = self.each().map(|w| w.kind).collect();
-        (!leaks.is_empty()).then(|| format!("{leaks:?}"))
+    pub fn new(
+        host: &Arc<Host>,
+        name: &str,
+        args: &[&str],
+        mod_main: ModMain,
+        progress: mpsc::Sender<Result<(), i32>>,
+    ) -> Box<Self> {
+        // joined and split again, as the broker does since 0.84
+        let args = args.join(" ");
+        let args: Vec<_> = args.split_whitespace().map(c_text).collect();
+        let argv = args.iter().map(|arg| arg.as_ptr().cast_mut());
+        let mut argv: Vec<_> = argv.chain([ptr::null_mut()]).collect();
+        let (name, inbox) = (c_text(name), Inbox::new());
+        Box::new(Self {
+            mod_main,
+            argc: args.len() as c_int,
+            argv: argv.as_mut_ptr(),
+            thread_name: name.as_ptr(),
+            rc: 0,
+            errno: 0,
+            fd: inbox.fd,
+            seconds: -1.0,
+            watcher: ptr::null_mut(),
+            current: None,
+            name,
+            args: (args, argv),
+            host: host.clone(),
+            inbox,
+            progress,
+            entered: false,
+            stopped: false,
+            debug_flags: None,
+            requests: VecDeque::new(),
+            watchers: Vec::new(),
+            last_tag: 0,
+        })
     }
-}
 
-/// Null where there is no such thing.
-#[unsafe(no_mangle)]
-pub extern "C" fn flux_aux_get(h: &mut Handle, name: Text) -> *mut c_void {
-    match (name.get().to_bytes(), &mut h.debug_flags) {
-        (b"flux::name", _) => h.name.as_ptr().cast_mut().cast(),
-        (b"flux::debug_flags", Some(flags)) => (&raw mut **flags).cast(),
-        _ => {
-            fail(libc::ENOENT);
-            std::ptr::null_mut()
+    /// What every module answers by itself, as far as anybody asks here.
+    pub(super) fn answer(&mut self, request: &Request) -> Response {
+        let topic = request.topic();
+        if topic.ends_with(".shutdown") {
+            self.stopped = true;
+        } else if topic.ends_with(".debug") {
+            let payload = request.payload.to_bytes();
+            let asked: Value =
+                serde_json::from_slice(payload).unwrap_or_default();
+            let flags = self.debug_flags.get_or_insert_default();
+            **flags |= asked["flags"].as_i64().unwrap_or(0) as c_int;
+        } else {
+            let text = format!("Unknown service method '{topic}'");
+            return Err((libc::ENOSYS, c_text(&text)));
         }
+        Ok(CString::default())
     }
-}
-
-/// Null where there is no such attribute.
-#[unsafe(no_mangle)]
-pub extern "C" fn flux_attr_get(h: &Handle, name: Text) -> Text {
-    match h.host.attributes.get(&*name.get().to_string_lossy()) {
-        Some(value) => Text::of(value),
-        None => {
-            fail(libc::ENOENT);
-            Text(std::ptr::null())
-        }
-    }
-}
-
-/// There is one rank.
-#[unsafe(no_mangle)]
-pub extern "C" fn flux_get_rank(_: &Handle, rank: &mut u32) -> c_int {
-    *rank = 0;
-    0
-}
-
-/// The handle is its own reactor.
-#[unsafe(no_mangle)]
-pub extern "C" fn flux_get_reactor(h: *mut Handle) -> *mut Handle {
-    h
-}
-
-/// What parts.c makes of `flux_log`.
-#[unsafe(no_mangle)]
-pub extern "C" fn standin_log(h: &Handle, level: c_int, text: Text) {
-    let (name, text) = (h.name.to_string_lossy(), text.get());
-    h.host.log(&name, level, text.to_string_lossy().trim_end());
 }

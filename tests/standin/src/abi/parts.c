@@ -106,10 +106,12 @@ static void ended (void *h)
 void *standin_thread (void *arg)
 {
     struct handle *h = arg;
+    char name[16]; // longer ones are refused
     sigset_t all;
 
     pthread_cleanup_push (ended, h);
-    pthread_setname_np (pthread_self (), h->name);
+    snprintf (name, sizeof (name), "%s", h->name);
+    pthread_setname_np (pthread_self (), name);
     sigfillset (&all);
     pthread_sigmask (SIG_BLOCK, &all, NULL);
     errno = 0;

@@ -3,85 +3,135 @@
 
 use std::collections::VecDeque;
 use std::ffi::{CString, c_double, c_int, c_void};
-use std::ptr;
+use std::mem::{replace, take};
 use std::time::{Duration, Instant};
 
-use super::inbox::Taken;
-use super::{Handle, Response, fail};
+use super::{Handle, Message, Response};
 
 unsafe extern "C" {
     /// Waits until the descriptor is readable or that many seconds passed.
     /// A cancellation point, so not one to call with cancellation on.
-    pub(crate) safe fn standin_wait(fd: c_int, seconds: c_double);
+    pub safe fn standin_wait(fd: c_int, seconds: c_double);
 }
 
-/// What is next, as in parts.c; and what a [`Watcher`] is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+/// What is next, as in parts.c, the most urgent first; and what a [`Watcher`]
+/// is.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 #[repr(C)]
 pub enum Next {
-    /// No call but a wait.
     Wait,
-    /// The call of a timer.
     Timer,
-    /// That of a continuation.
     Future,
-    /// That of a message handler.
     Handler,
-    /// The end.
     Stop,
 }
 
 /// What the reactor watches, and whom it calls: `flux_watcher_t` (a timer),
-/// `flux_future_t` and `flux_msg_handler_t`.
+/// `flux_future_t` and `flux_msg_handler_t`. It begins as in parts.c.
 #[repr(C)]
 pub struct Watcher {
-    /// Null until it is to be called.
     pub(super) function: *const c_void,
     pub(super) arg: *mut c_void,
 
     h: *mut Handle,
-    pub(super) kind: Next,
+    kind: Next,
+    /// Whether it is to be called at all.
+    active: bool,
     /// When a timer runs, or a future fails that has no response by then.
-    pub(super) due: Option<Instant>,
+    due: Option<Instant>,
     /// Seconds from the start until then, and between runs.
     pub(super) after: f64,
-    repeat: f64,
-    /// What a handler answers, and whether it does yet.
+    pub(super) repeat: f64,
+    /// What a handler answers.
     pub(super) topic: CString,
-    pub(super) started: bool,
     /// What a future's responses are known by, and those that came; the first
     /// is the one it shows.
     pub(super) tag: u32,
     pub(super) responses: VecDeque<Response>,
-    /// The continuation was called with it.
-    pub(super) called: bool,
 }
 
 impl Watcher {
-    pub(super) fn new(h: &mut Handle, kind: Next) -> Box<Self> {
+    pub(super) fn new(
+        h: &mut Handle,
+        kind: Next,
+        function: *const c_void,
+        arg: *mut c_void,
+    ) -> Box<Self> {
         let mut watcher = Box::new(Self {
+            function,
+            arg,
             h,
             kind,
-            function: ptr::null(),
-            arg: ptr::null_mut(),
+            active: false,
             due: None,
             after: -1.0,
             repeat: 0.0,
             topic: CString::default(),
-            started: false,
             tag: 0,
             responses: VecDeque::new(),
-            called: false,
         });
         h.watchers.push(&raw mut *watcher);
         watcher
     }
 
     /// Its handle, used and not kept.
-    pub(super) fn with<R>(&self, f: impl FnOnce(&mut Handle) -> R) -> R {
+    fn with<R>(&self, f: impl FnOnce(&mut Handle) -> R) -> R {
         // SAFETY: a handle is closed after all that is made from it, is used
         // on one thread, and none of these functions calls another module's.
         f(unsafe { &mut *self.h })
+    }
+
+    /// From now on it is called, if there is whom to call.
+    pub(super) fn start(&mut self) {
+        self.due = later(Instant::now(), self.after);
+        self.active = !self.function.is_null();
+    }
+
+    fn is_ready(&self, now: Instant, request: Option<&CString>) -> bool {
+        let late = || self.due.is_some_and(|due| due <= now);
+        let ready = match self.kind {
+            Next::Timer => late(),
+            Next::Future => !self.responses.is_empty() || late(),
+            _ => request == Some(&self.topic),
+        };
+        self.active && ready
+    }
+
+    /// What changes with the call.
+    fn called(&mut self, now: Instant) {
+        if self.kind == Next::Timer {
+            let again = self.due.and_then(|due| later(due, self.repeat));
+            // one that is late does not run twice in a row to make up for it
+            self.due = again.map(|due| due.max(now));
+            self.active = self.repeat > 0.0;
+        } else if self.kind == Next::Future {
+            self.active = false;
+            if self.responses.is_empty() {
+                let late = (libc::ETIMEDOUT, CString::default());
+                self.responses.push_back(Err(late));
+            }
+        }
+    }
+
+    /// Waits until a future has a response, or not so long.
+    pub(super) fn wait(&mut self, until: Option<Instant>) -> bool {
+        let this: *const Self = self;
+        // SAFETY: it is alive; read anew since taking in writes to it.
+        while unsafe { &*this }.responses.is_empty() {
+            let left = until.map_or(-1.0, |until| {
+                until.saturating_duration_since(Instant::now()).as_secs_f64()
+            });
+            if left == 0.0 {
+                return false;
+            }
+            // SAFETY: see above.
+            unsafe { &*this }.with(|h| {
+                if !h.take_in() {
+                    standin_wait(h.inbox.fd, left);
+                }
+            });
+        }
+        true
     }
 }
 
@@ -99,62 +149,67 @@ pub(super) fn later(from: Instant, seconds: f64) -> Option<Instant> {
 
 impl Handle {
     /// What there is, the oldest first. Each is used and not kept.
-    pub(super) fn each(
-        &self,
-    ) -> impl DoubleEndedIterator<Item = &mut Watcher> + '_ {
+    fn each(&self) -> impl Iterator<Item = &mut Watcher> + '_ {
         // SAFETY: what is listed is alive, for its drop takes it off; and C
         // has no references.
         self.watchers.iter().map(|watcher| unsafe { &mut **watcher })
     }
 
+    /// What the module should have destroyed.
+    pub fn leaks(&self) -> Vec<Next> {
+        self.each().map(|watcher| watcher.kind).collect()
+    }
+
+    /// Takes one message in, if there is one: a response goes to its future
+    /// (one that comes too late is dropped), a request waits for its turn.
+    fn take_in(&mut self) -> bool {
+        match self.inbox.pop() {
+            Some(Message::Response(tag, response)) => {
+                if let Some(f) = self.each().find(|w| w.tag == tag) {
+                    f.responses.push_back(response);
+                }
+            }
+            Some(Message::Request(request)) => self.requests.push_back(request),
+            None => return false,
+        }
+        true
+    }
+
     fn next(&mut self) -> Next {
-        if !std::mem::replace(&mut self.entered, true) {
+        if !replace(&mut self.entered, true) {
             let _ = self.progress.send(Ok(()));
         }
         self.current = None;
-        while !std::mem::take(&mut self.stopped) {
+        while !take(&mut self.stopped) {
             let now = Instant::now();
-            let due = self.timer(now).or_else(|| self.future(now));
-            if let Some(watcher) = due {
+            let request = self.requests.front().map(|request| &request.topic);
+            let ready = self.each().filter(|w| w.is_ready(now, request));
+            // timers as they fell due, the others by age
+            let due = |w: &Watcher| w.due.filter(|_| w.kind == Next::Timer);
+            if let Some(watcher) = ready.min_by_key(|w| (w.kind, due(w))) {
+                watcher.called(now);
                 let kind = watcher.kind;
                 self.watcher = watcher;
+                if kind == Next::Handler {
+                    self.current = self.requests.pop_front().map(Box::new);
+                }
                 return kind;
             }
-            let first = self.deferred.pop_front().map(Taken::Request);
-            match first.or_else(|| self.inbox.pop()) {
-                Some(Taken::Response(tag, response)) => {
-                    self.fulfill(tag, response);
-                }
-                Some(Taken::Request(request)) => {
-                    if self.request(request) {
-                        return Next::Handler;
-                    }
-                }
-                None => {
-                    self.seconds = self.until_due(now);
-                    return Next::Wait;
-                }
+            if let Some(request) = self.requests.pop_front() {
+                let response = self.answer(&request);
+                request.respond(response);
+            } else if !self.take_in() {
+                self.seconds = self.until_due(now);
+                return Next::Wait;
             }
         }
         Next::Stop
     }
 
-    /// The timer that has been due for the longest.
-    fn timer(&self, now: Instant) -> Option<&mut Watcher> {
-        let timers = self.each().filter(|w| w.kind == Next::Timer);
-        let due = timers.filter(|w| w.due.is_some_and(|at| at <= now));
-        let timer = due.min_by_key(|w| w.due)?;
-        // one that is late does not run twice in a row to make up for it
-        let again = timer.due.and_then(|at| later(at, timer.repeat));
-        timer.due = again.filter(|_| timer.repeat > 0.0).map(|at| at.max(now));
-        Some(timer)
-    }
-
     /// For how long nothing is due; -1 is for ever.
     fn until_due(&self, now: Instant) -> f64 {
-        // a future that has a response has no time limit
-        let open = self.each().filter(|w| w.responses.is_empty());
-        open.filter_map(|w| w.due).min().map_or(-1.0, |next| {
+        let due = self.each().filter(|w| w.active).filter_map(|w| w.due);
+        due.min().map_or(-1.0, |next| {
             // poll(2) rounds down, and this would be called for nothing
             next.saturating_duration_since(now).as_secs_f64() + 1e-6
         })
@@ -163,41 +218,6 @@ impl Handle {
 
 /// What parts.c asks.
 #[unsafe(no_mangle)]
-pub extern "C" fn standin_next(h: &mut Handle) -> Next {
+extern "C" fn standin_next(h: &mut Handle) -> Next {
     h.next()
-}
-
-type TimerFn = extern "C" fn(*mut Handle, *mut Watcher, c_int, *mut c_void);
-
-/// It does nothing until it is started.
-#[unsafe(no_mangle)]
-pub extern "C" fn flux_timer_watcher_create(
-    h: &mut Handle,
-    after: c_double,
-    repeat: c_double,
-    function: TimerFn,
-    arg: *mut c_void,
-) -> Option<Box<Watcher>> {
-    if after < 0.0 || repeat < 0.0 {
-        fail(libc::EINVAL);
-        return None;
-    }
-    let mut timer = Watcher::new(h, Next::Timer);
-    (timer.after, timer.repeat) = (after, repeat);
-    (timer.function, timer.arg) = (function as *const c_void, arg);
-    Some(timer)
-}
-
-/// From now on it counts.
-#[unsafe(no_mangle)]
-pub extern "C" fn flux_watcher_start(timer: Option<&mut Watcher>) {
-    if let Some(timer) = timer {
-        timer.due = later(Instant::now(), timer.after);
-    }
-}
-
-/// It is not called again.
-#[unsafe(no_mangle)]
-pub extern "C" fn flux_watcher_destroy(timer: Option<Box<Watcher>>) {
-    drop(timer);
 }

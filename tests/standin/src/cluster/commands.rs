@@ -1,5 +1,8 @@
 //! What the commands of `flux` that tests use do to the simulation.
 
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+
 use clap::Parser;
 use serde_json::json;
 
@@ -12,93 +15,85 @@ type Outcome = Result<String, String>;
 #[derive(Parser)]
 #[command(no_binary_name = true)]
 struct Submit {
-    #[arg(short, long, default_value = "")]
-    queue: String,
-    #[arg(short = 'N', long, default_value_t = 0)]
-    nodes: u32,
-    #[arg(short, long)]
-    ntasks: Option<u32>,
-    #[arg(short, long, default_value_t = 1)]
-    cores_per_task: u32,
-    #[arg(short, long, default_value_t = 0)]
-    gpus_per_task: u32,
-    #[arg(short = 'x', long)]
-    exclusive: bool,
-    #[arg(short, long, value_parser = duration)]
-    time_limit: Option<f64>,
+    #[command(flatten)]
+    spec: Spec,
     #[arg(long, default_value = "default", value_parser = urgency)]
     urgency: u32,
-    #[arg(long)]
-    dependency: Vec<String>,
-    #[arg(long)]
-    setattr: Vec<String>,
-    #[arg(long, default_value = "1")]
-    cc: String,
+    #[arg(long, value_parser = dependency)]
+    dependency: Vec<(&'static str, u64)>,
+    #[arg(long, default_value = "1", value_parser = nodes::ids)]
+    cc: RangeInclusive<u32>,
     #[arg(long)]
     quiet: bool,
-    /// What it is called is what it does.
+    /// Nothing is executed.
     #[arg(trailing_var_arg = true)]
     command: Vec<String>,
 }
 
 impl Cluster {
     pub(super) fn run_command(&mut self, words: &[&str]) -> Outcome {
-        let mut text = String::new();
+        let done = |()| String::new();
         match *words {
-            ["module-load", name] => self.load(name)?,
-            ["module-unload", name] => self.unload(name)?,
+            ["module-load", name] => self.load(name).map(done),
+            ["module-unload", name] => self.unload(name).map(done),
             ["module", "list"] => {
-                text = self.loaded.iter().map(|n| format!("{n}\n")).collect();
+                Ok(self.loaded.iter().map(|name| format!("{name}\n")).collect())
             }
             ["config-load", text] => {
-                self.configure(serde_json::from_str(text).map_err(display)?);
+                let config = serde_json::from_str(text).map_err(display);
+                config.map(|config| self.configure(config)).map(done)
             }
-            ["resource", "drain", ranks, ref reason @ ..] => {
-                let why = json!({
-                    "timestamp": self.now, "reason": reason.join(" "),
-                });
-                let all = nodes::ids(ranks)?.map(|rank| (rank, why.clone()));
-                self.nodes.drained.extend(all);
-            }
+            ["resource", "drain", ranks, ref reason @ ..] => nodes::ids(ranks)
+                .map(|ranks| self.drain(ranks, &reason.join(" ")))
+                .map(done),
             ["resource", "undrain", ranks] => {
-                let ranks = nodes::ids(ranks)?;
-                self.nodes.drained.retain(|rank, _| !ranks.contains(rank));
-                self.want_pass();
+                nodes::ids(ranks).map(|ranks| self.undrain(ranks)).map(done)
             }
-            ["jobs", ref args @ ..] if self.loaded.contains("job-list") => {
-                text = self.list(args);
+            ["jobs", .., format] if self.loaded.contains("job-list") => {
+                let all = words[1].starts_with("-a");
+                Ok(self.list(all, format))
             }
             _ if !self.loaded.contains("job-manager") => {
-                return Err("No service matching job-manager".into());
+                Err("No service matching job-manager".into())
             }
-            ["submit", ref args @ ..] => text = self.submit_all(args)?,
-            ["cancel", ref args @ ..] => self.cancel(args)?,
-            ["update", ref args @ ..] => self.update(args)?,
+            ["submit", ref args @ ..] => self.submit_all(args),
+            ["cancel", "--all", ..] => {
+                let active = self.jobs.iter().filter(|job| job.1.is_active());
+                let ids: Vec<_> = active.map(|job| job.0.to_string()).collect();
+                let mut ids = ids.iter();
+                ids.try_for_each(|id| self.cancel(id)).map(done)
+            }
+            ["cancel", id] => self.cancel(id).map(done),
+            ["update", id, change] => {
+                let queue = change.strip_prefix("queue=");
+                let queue = queue.filter(|q| self.queues.contains_key(*q));
+                let queue = queue.ok_or(format!("{change}: not possible"))?;
+                let context = json!({ "attributes.system.queue": queue });
+                self.ask(id, Event::new("jobspec-update", context)).map(done)
+            }
             ["queue", "idle", ..] => {
-                text = (self.jobs.len() == self.inactive).to_string();
+                Ok((self.jobs.len() == self.inactive()).to_string())
             }
-            ["queue", verb, ref args @ ..] => self.queue(verb, args)?,
+            ["queue", verb, ref args @ ..] => self.queue(verb, args).map(done),
             ["job", "raise", kind, severity, id, note] => {
                 let kind = kind.trim_start_matches("--type=");
                 let severity = severity.trim_start_matches("--severity=");
                 let severity = severity.parse().map_err(display)?;
-                self.ask(id, Event::exception(kind, severity, note))?;
+                self.ask(id, Event::exception(kind, severity, note)).map(done)
             }
             // it is the caller who waits
             ["job", "wait-event", .., id, name] => {
-                let (_, job) = self.find(id)?;
-                let happened = job.log.iter().any(|event| event.name == name);
-                if !happened && job.state == State::Inactive {
-                    return Err(format!("event '{name}' never received"));
+                let job = self.find(id)?.1;
+                match job.count(name) > 0 {
+                    false if !job.is_active() => Err("not received".into()),
+                    happened => Ok(happened.to_string()),
                 }
-                text = happened.to_string();
             }
             ["job", "urgency", id, level] => {
-                self.ask(id, Event::urgency(urgency(level)?))?;
+                self.ask(id, Event::urgency(urgency(level)?)).map(done)
             }
-            _ => return Err(format!("{}: not simulated", words.join(" "))),
+            _ => Err(format!("{}: not simulated", words.join(" "))),
         }
-        Ok(text)
     }
 
     fn find(&self, id: &str) -> Result<(u64, &Job), String> {
@@ -117,86 +112,28 @@ impl Cluster {
         Ok(())
     }
 
+    fn cancel(&mut self, id: &str) -> Result<(), String> {
+        self.ask(id, Event::exception("cancel", 0, ""))
+    }
+
     fn submit_all(&mut self, args: &[&str]) -> Outcome {
+        // what the test execution takes as attributes, Spec has as options
+        let args = args.iter().map(|a| a.replace("--setattr=exec.test.", "--"));
         let submit = Submit::try_parse_from(args).map_err(display)?;
-        let spec = Self::spec(&submit)?;
         let mut ids = String::new();
-        for _ in nodes::ids(&submit.cc)? {
-            let id = self.submit(spec.clone(), submit.urgency)?;
+        for _ in submit.cc {
+            let spec = submit.spec.clone();
+            let id = self.submit(spec, submit.urgency, &submit.dependency)?;
             ids += &format!("{id}\n");
         }
         Ok(if submit.quiet { String::new() } else { ids })
     }
 
-    fn spec(submit: &Submit) -> Result<Spec, String> {
-        let nodes = submit.nodes;
-        let mut spec = Spec {
-            queue: submit.queue.as_str().into(),
-            nodes,
-            slots: submit.ntasks.unwrap_or(nodes.max(1)),
-            cores: submit.cores_per_task,
-            gpus: submit.gpus_per_task,
-            // nodes without tasks are whole nodes
-            exclusive: nodes > 0
-                && (submit.exclusive || submit.ntasks.is_none()),
-            limit: submit.time_limit.unwrap_or(0.0),
-            run: 0.01,
-            ..Spec::default()
-        };
-        match &submit.command[..] {
-            [name] if name == "false" => spec.status = 256,
-            [name, time] if name == "sleep" => spec.run = duration(time)?,
-            _ => {}
-        }
-        for attribute in &submit.setattr {
-            match attribute.split_once('=') {
-                Some(("exec.test.run_duration", run)) => {
-                    spec.run = duration(run)?;
-                }
-                Some(("exec.test.wait_status", status)) => {
-                    spec.status = status.parse().map_err(display)?;
-                }
-                Some(("exec.test.mock_exception", _)) => spec.mock = true,
-                _ => return Err(format!("{attribute}: not simulated")),
-            }
-        }
-        for dependency in &submit.dependency {
-            let (name, id) = dependency.split_once(':').unwrap_or_default();
-            let known = ["afterany", "afterok", "afternotok"];
-            let scheme = known.into_iter().find(|scheme| *scheme == name);
-            let scheme =
-                scheme.ok_or(format!("{dependency}: not simulated"))?;
-            spec.after.push((scheme, id.parse().map_err(display)?));
-        }
-        Ok(spec)
-    }
-
-    fn cancel(&mut self, args: &[&str]) -> Result<(), String> {
-        let mut ids: Vec<_> = names(args).map(str::to_owned).collect();
-        if args.contains(&"--all") {
-            let jobs = self.jobs.iter();
-            let active = jobs.filter(|(_, job)| job.state < State::Inactive);
-            ids = active.map(|(id, _)| id.to_string()).collect();
-        }
-        let cancel = Event::exception("cancel", 0, "");
-        ids.iter().try_for_each(|id| self.ask(id, cancel.clone()))
-    }
-
-    /// `ID queue=Q`.
-    fn update(&mut self, args: &[&str]) -> Result<(), String> {
-        let [id, change] = *args else { return Err("not simulated".into()) };
-        let queue = change.strip_prefix("queue=").ok_or("not simulated")?;
-        if !self.queues.contains_key(queue) {
-            return Err(format!("'{queue}' is not a valid queue"));
-        }
-        let context = json!({ "attributes.system.queue": queue });
-        self.ask(id, Event::new("jobspec-update", context))
-    }
-
+    /// Of the queue that is named first, or of all.
     fn queue(&mut self, verb: &str, args: &[&str]) -> Result<(), String> {
-        let named: Vec<&str> = names(args).collect();
+        let named = args.iter().find(|arg| !arg.starts_with('-'));
         for (name, queue) in &mut self.queues {
-            if !named.is_empty() && !named.contains(&&**name) {
+            if named.is_some_and(|named| named != name) {
                 continue;
             }
             match verb {
@@ -209,13 +146,11 @@ impl Cluster {
         Ok(())
     }
 
-    /// `-no FORMAT`, or `-ano FORMAT` with those that are over.
-    fn list(&self, args: &[&str]) -> String {
-        let format = args.last().copied().unwrap_or_default();
-        let all = args.iter().any(|arg| arg.starts_with("-a"));
+    /// As Flux, no more than 1,000.
+    fn list(&self, all: bool, format: &str) -> String {
         let jobs = self.jobs.iter().rev();
-        let jobs = jobs.filter(|(_, job)| all || job.state < State::Inactive);
-        let line = |(id, job): (&u64, &std::sync::Arc<Job>)| {
+        let jobs = jobs.filter(|job| all || job.1.is_active()).take(1000);
+        let line = jobs.map(|(id, job)| {
             let state = format!("{:?}", job.state).to_uppercase();
             let status = match job.state {
                 State::Inactive => RESULTS[job.result()].1,
@@ -227,25 +162,13 @@ impl Cluster {
                 .replace("{state}", &state)
                 .replace("{status_abbrev}", status)
                 + "\n"
-        };
-        // as Flux, no more than 1,000
-        jobs.take(1000).map(line).collect()
+        });
+        line.collect()
     }
 }
 
-/// The words that are no options; what follows `-m` is a message.
-fn names<'a>(args: &[&'a str]) -> impl Iterator<Item = &'a str> {
-    let args = args.iter().take_while(|arg| **arg != "-m");
-    args.filter(|arg| !arg.starts_with('-')).copied()
-}
-
-fn display(error: impl std::fmt::Display) -> String {
+fn display(error: impl Display) -> String {
     error.to_string()
-}
-
-/// In seconds, which `+` or `s` may go with.
-fn duration(text: &str) -> Result<f64, String> {
-    text.trim_matches(['+', 's']).parse().map_err(display)
 }
 
 fn urgency(text: &str) -> Result<u32, String> {
@@ -254,4 +177,12 @@ fn urgency(text: &str) -> Result<u32, String> {
         "default" => Ok(16),
         _ => text.parse().map_err(display),
     }
+}
+
+fn dependency(text: &str) -> Result<(&'static str, u64), String> {
+    let known = ["afterany:", "afterok:"];
+    let scheme = known.into_iter().find(|name| text.starts_with(name));
+    let scheme = scheme.ok_or("not simulated")?;
+    let id = text[scheme.len()..].parse().map_err(display)?;
+    Ok((scheme.trim_end_matches(':'), id))
 }

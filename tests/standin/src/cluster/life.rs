@@ -1,12 +1,13 @@
 //! What happens to jobs, in the order in which Flux has it happen.
 
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::job::{Event, Job, Spec, State};
-use super::{Cluster, JOURNAL};
+use super::{Cluster, JOURNAL, Queue};
 
 /// Something to come.
 pub enum Step {
@@ -15,6 +16,18 @@ pub enum Step {
     Pass,
     /// A job by chance.
     Arrival,
+    /// A node that broke is mended.
+    Mended(u32),
+}
+
+/// Counts a job in its queue, or no longer does.
+pub fn tally(queues: &mut BTreeMap<String, Queue>, job: &Job, by: isize) {
+    let Some(queue) = queues.get_mut(&job.spec.queue) else { return };
+    let add = |count: &mut usize| *count = count.wrapping_add_signed(by);
+    add(&mut queue.states[job.state as usize]);
+    if job.state == State::Inactive {
+        add(&mut queue.results[job.result()]);
+    }
 }
 
 impl Cluster {
@@ -34,6 +47,7 @@ impl Cluster {
             }
             Step::Pass => self.pass(),
             Step::Arrival => self.arrival(),
+            Step::Mended(rank) => self.undrain(rank..=rank),
         }
     }
 
@@ -57,11 +71,13 @@ impl Cluster {
     pub(super) fn post(&mut self, id: u64, event: Event) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         self.stamp = (self.stamp + 1e-6).max(self.now);
-        let (before, priority) = (job.state, Reverse(job.priority));
         let event = Event { timestamp: self.stamp, ..event };
+        let before = job.state;
+        self.pending.remove(&(Reverse(job.priority), id));
+        tally(&mut self.queues, job, -1);
         Arc::make_mut(job).apply(event.clone());
+        tally(&mut self.queues, job, 1);
         let job = job.clone();
-        self.pending.remove(&(priority, id));
         if self.is_pending(&job) {
             self.pending.insert((Reverse(job.priority), id));
             self.want_pass();
@@ -78,46 +94,43 @@ impl Cluster {
     /// What an event leads to, at once or after a while.
     fn follow(&mut self, id: u64, before: State, event: &Event) {
         let Some(job) = self.jobs.get(&id) else { return };
-        let (spec, kind) = (&job.spec, &event.context["type"]);
-        let fatal = event.context["severity"] == 0;
-        let bare = |name| Event::new(name, Value::Null);
-        let finish = |status| Event::new("finish", json!({ "status": status }));
+        let Spec { limit, run, status, .. } = job.spec;
         let (delay, next) = match event.name {
-            "validate" => (0.01, bare("depend")),
-            "dependency-remove" => (0.001, bare("depend")),
+            "validate" | "dependency-remove" => (0.01, Event::bare("depend")),
             "depend" | "urgency" | "jobspec-update" | "flux-restart"
                 if job.state == State::Priority =>
             {
-                let context = json!({ "priority": job.urgency });
-                (0.0, Event::new("priority", context))
+                (0.0, Event::priority(job.urgency()))
             }
-            "alloc" => (0.008, bare("start")),
-            "start" if spec.mock => {
+            "alloc" => (0.008, Event::bare("start")),
+            "start" if job.spec.mock.is_some() => {
                 let note = "mock run exception generated";
                 (0.0, Event::exception("exec", 0, note))
             }
-            "start" if spec.limit > 0.0 && spec.limit < spec.run => {
+            "start" if limit > 0.0 && limit < run => {
                 let note = "resource allocation expired";
-                (spec.limit, Event::exception("timeout", 0, note))
+                (limit, Event::exception("timeout", 0, note))
             }
-            "start" => (spec.run, finish(spec.status)),
+            "start" => (run, Event::finish(status)),
             "finish" => {
                 let context = json!({ "ranks": "all", "final": true });
                 (0.005, Event::new("release", context))
             }
-            "exception" if fatal => match before {
+            "exception" if event.context["severity"] == 0 => match before {
                 State::Depend | State::Priority | State::Sched => {
-                    (0.0, bare("clean"))
+                    (0.0, Event::bare("clean"))
                 }
-                State::Run if !job.started => (0.01, bare("release")),
-                // killed by SIGALRM or SIGTERM
-                State::Run => (0.01, finish(15 - i32::from(kind == "timeout"))),
+                State::Run if job.count("start") == 0 => {
+                    (0.01, Event::bare("release"))
+                }
+                // killed
+                State::Run => (0.01, Event::finish(libc::SIGTERM)),
                 _ => return,
             },
-            "release" => (0.0, bare("free")),
+            "release" => (0.0, Event::bare("free")),
             "free" => {
                 self.give_back(id);
-                (0.0, bare("clean"))
+                (0.0, Event::bare("clean"))
             }
             "clean" => return self.ended(id),
             _ => return,
@@ -135,74 +148,74 @@ impl Cluster {
         self.last_id
     }
 
-    /// Submits a job, which is validated when this returns.
+    /// Submits a job, which is validated when this returns. It depends on
+    /// others, each with how that must end.
     pub(super) fn submit(
         &mut self,
         spec: Spec,
         urgency: u32,
+        after: &[(&'static str, u64)],
     ) -> Result<u64, String> {
         if !self.queues.get(&spec.queue).is_some_and(|queue| queue.enabled) {
             return Err(format!("queue '{}': invalid or disabled", spec.queue));
         }
         let id = self.new_id(self.now);
-        let after = spec.after.clone();
-        self.jobs.insert(id, Arc::new(Job::new(spec)));
+        let job = Job { spec, ..Job::default() };
+        tally(&mut self.queues, &job, 1);
+        self.jobs.insert(id, Arc::new(job));
         self.post(id, Event::submit(urgency));
-        for (scheme, on) in after {
-            let met = self.jobs.get(&on).map(|job| job.meets(scheme));
-            if matches!(met, None | Some(Some(false))) {
-                self.post(id, Event::new("invalidate", Value::Null));
-                self.jobs.remove(&id);
+        for &(scheme, on) in after {
+            let first = self.jobs.get(&on).filter(|job| job.meets(scheme));
+            let Some(waits) = first.map(|job| job.is_active()) else {
+                self.post(id, Event::bare("invalidate"));
+                let job = self.jobs.remove(&id);
+                job.iter().for_each(|job| tally(&mut self.queues, job, -1));
                 return Err(format!("dependency: {scheme}:{on} cannot be met"));
-            }
-            self.post(id, dependency(true, scheme, on));
-            if met == Some(Some(true)) {
-                self.post(id, dependency(false, scheme, on));
-            } else {
-                self.dependents.entry(on).or_default().insert(id);
+            };
+            self.post(id, dependency("dependency-add", scheme, on));
+            match waits {
+                true => {
+                    self.dependents.entry(on).or_default().push((scheme, id))
+                }
+                false => {
+                    self.post(id, dependency("dependency-remove", scheme, on))
+                }
             }
         }
-        self.post(id, Event::new("validate", Value::Null));
+        self.post(id, Event::bare("validate"));
         Ok(id)
     }
 
     /// Tells those that depend on a job.
     fn ended(&mut self, id: u64) {
-        self.inactive += 1;
-        let Some(job) = self.jobs.get(&id).cloned() else { return };
-        for waiting in self.dependents.remove(&id).unwrap_or_default() {
-            let Some(after) = self.jobs.get(&waiting) else { continue };
-            let after = after.spec.after.clone();
-            for (scheme, _) in after.into_iter().filter(|on| on.1 == id) {
-                let event = match job.meets(scheme) {
-                    Some(true) => dependency(false, scheme, id),
-                    _ => Event::exception("dependency", 0, "never satisfied"),
-                };
-                if self.jobs[&waiting].state == State::Depend {
-                    self.post(waiting, event);
-                }
+        let waiting = self.dependents.remove(&id).unwrap_or_default();
+        for (scheme, waiting) in waiting {
+            let event = match self.jobs[&id].meets(scheme) {
+                true => dependency("dependency-remove", scheme, id),
+                false => Event::exception("dependency", 0, "never satisfied"),
+            };
+            if self.jobs[&waiting].state == State::Depend {
+                self.post(waiting, event);
             }
         }
     }
 
     /// The job manager is back: what it has not given out starts anew.
     pub(super) fn restart(&mut self) {
-        let ids: Vec<u64> = self.jobs.keys().copied().collect();
+        let jobs = self.jobs.iter();
+        let waiting = jobs.filter(|(_, job)| job.state == State::Sched);
+        let ids: Vec<u64> = waiting.map(|(id, _)| *id).collect();
         for id in ids {
-            if self.jobs[&id].state == State::Sched {
-                self.post(id, Event::new("flux-restart", Value::Null));
-            }
+            self.post(id, Event::bare("flux-restart"));
         }
     }
 }
 
-/// A dependency's coming and going, as its plugin describes it.
-fn dependency(add: bool, scheme: &str, on: u64) -> Event {
+/// A dependency's coming or going, as its plugin describes it.
+fn dependency(name: &'static str, scheme: &str, on: u64) -> Event {
     let what = match scheme {
         "afterany" => "after-finish",
-        "afterok" => "after-success",
-        _ => "after-failure",
+        _ => "after-success",
     };
-    let name = if add { "dependency-add" } else { "dependency-remove" };
     Event::new(name, json!({ "description": format!("{what}={on}") }))
 }

@@ -1,10 +1,12 @@
 //! The services, with the payloads and the errors of Flux's.
 
-use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 
-use super::job::{RESULTS, State};
-use super::{Cluster, JOURNAL, nodes};
-use crate::instance::{Answer, Failure, no_service, once};
+use serde_json::{Value, json};
+
+use super::job::{R, RESULTS, State};
+use super::{Cluster, JOURNAL, Queue, nodes};
+use crate::instance::{Answer, no_service, once};
 
 impl Cluster {
     pub(super) fn answer(&mut self, topic: &str, payload: &str) -> Answer {
@@ -13,34 +15,55 @@ impl Cluster {
             return Err(no_service(topic));
         }
         let payload: Value = serde_json::from_str(payload).unwrap_or_default();
+        let named = || self.queues.keys().filter(|name| !name.is_empty());
         let answer = match topic {
             JOURNAL => return self.open_journal(payload["full"] == true),
-            "job-manager.queue-status" => self.queue_status(&payload)?,
-            "job-info.lookup" => self.lookup(&payload)?,
-            "job-manager.stats-get" => json!({
-                "active_jobs": self.jobs.len() - self.inactive,
-                "inactive_jobs": self.inactive,
-            }),
-            "job-manager.queue-list" => {
-                let named = self.queues.keys().filter(|name| !name.is_empty());
-                let named: Vec<&str> = named.map(|name| &**name).collect();
-                json!({ "queues": named })
+            "job-manager.queue-status" => {
+                let name = payload["name"].as_str().unwrap_or("");
+                let unknown = format!("'{name}' is not a valid queue");
+                let queue = self.queues.get(name);
+                let queue = queue.ok_or((libc::EINVAL, unknown))?;
+                let scheduler = self.loaded.contains("sched-simple");
+                let start = queue.started && scheduler;
+                json!({ "enable": queue.enabled, "start": start })
             }
+            "job-manager.queue-list" => {
+                json!({ "queues": named().collect::<Vec<_>>() })
+            }
+            "job-manager.stats-get" => json!({
+                "active_jobs": self.jobs.len() - self.inactive(),
+                "inactive_jobs": self.inactive(),
+            }),
             "job-manager.alloc-query" => json!({
                 "queue_length": self.pending.len(),
                 "alloc_pending": 0,
                 "running": self.running.len(),
             }),
-            "job-list.job-stats" => self.job_stats(),
+            // the eventlog; other keys are not asked for
+            "job-info.lookup" => {
+                let id = payload["id"].as_u64().unwrap_or(0);
+                let job = self.jobs.get(&id);
+                let job = job.ok_or((libc::ENOENT, "invalid job id".into()))?;
+                let lines = job.log.iter().map(|e| json!(e).to_string() + "\n");
+                json!({ "id": id, "eventlog": lines.collect::<String>() })
+            }
+            "job-list.job-stats" => {
+                let mut all = stats("", self.queues.values());
+                let of = |name| stats(name, self.queues.get(name));
+                all["queues"] = named().map(|name| of(name)).collect();
+                all
+            }
             "config.get" => self.config.clone(),
             "resource.status" => {
+                let ranks = 0..self.nodes.free.len() as u32;
+                let all = ranks.clone().map(|rank| (rank, self.nodes.whole));
                 let drained = self.nodes.drained.iter();
                 let drained =
-                    drained.map(|(r, why)| (r.to_string(), why.clone()));
+                    drained.map(|(rank, why)| (rank.to_string(), why));
                 json!({
-                    "R": nodes::r(&self.nodes.all()),
-                    "drain": drained.collect::<Map<_, _>>(),
-                    "online": nodes::idset(0..self.nodes.free.len() as u32),
+                    "R": nodes::r(&R(all.collect(), 0.0, 0.0)),
+                    "drain": drained.collect::<BTreeMap<_, _>>(),
+                    "online": nodes::idset(ranks),
                     "offline": "", "exclude": "", "torpid": "",
                 })
             }
@@ -56,7 +79,7 @@ impl Cluster {
     fn open_journal(&mut self, full: bool) -> Answer {
         self.listener = true;
         let jobs = self.jobs.iter();
-        let jobs = jobs.filter(|job| full || job.1.state < State::Inactive);
+        let jobs = jobs.filter(|job| full || job.1.is_active());
         let jobs: Vec<_> = jobs.map(|(id, job)| (*id, job.clone())).collect();
         let lines =
             jobs.into_iter().map(|(id, job)| job.response(id, &job.log));
@@ -64,56 +87,27 @@ impl Cluster {
         Ok(Box::new(lines.chain([sentinel])))
     }
 
-    fn queue_status(&self, payload: &Value) -> Result<Value, Failure> {
-        let name = payload["name"].as_str().unwrap_or("");
-        let queue = self.queues.get(name).ok_or_else(|| {
-            (libc::EINVAL, format!("'{name}' is not a valid queue"))
-        })?;
-        let start = queue.started && self.loaded.contains("sched-simple");
-        Ok(json!({ "enable": queue.enabled, "start": start }))
+    pub(super) fn inactive(&self) -> usize {
+        let over = |queue: &Queue| queue.states[State::Inactive as usize];
+        self.queues.values().map(over).sum()
     }
+}
 
-    /// The eventlog; other keys are not asked for.
-    fn lookup(&self, payload: &Value) -> Result<Value, Failure> {
-        let id = payload["id"].as_u64().unwrap_or(0);
-        let job = self.jobs.get(&id);
-        let job = job.ok_or((libc::ENOENT, "invalid job id".into()))?;
-        let lines = job.log.iter().map(|event| json!(event).to_string() + "\n");
-        Ok(json!({ "id": id, "eventlog": lines.collect::<String>() }))
+/// Of all these queues.
+fn stats<'a>(name: &str, queues: impl IntoIterator<Item = &'a Queue>) -> Value {
+    let (mut states, mut results) = ([0; 7], [0; 4]);
+    for queue in queues {
+        (0..7).for_each(|i| states[i] += queue.states[i]);
+        (0..4).for_each(|i| results[i] += queue.results[i]);
     }
-
-    fn job_stats(&self) -> Value {
-        let named = self.queues.keys().filter(|name| !name.is_empty());
-        let queues: Vec<_> = named.map(|name| self.stats(Some(name))).collect();
-        let mut all = self.stats(None);
-        all["queues"] = queues.into();
-        all
+    let [_, depend, priority, sched, run, cleanup, inactive] = states;
+    let mut stats = json!({ "name": name, "job_states": {
+        "depend": depend, "priority": priority, "sched": sched, "run": run,
+        "cleanup": cleanup, "inactive": inactive,
+        "total": states.iter().sum::<usize>(),
+    }});
+    for ((name, _), count) in RESULTS.iter().zip(results) {
+        stats[*name] = count.into();
     }
-
-    /// Of a queue, or of all.
-    fn stats(&self, queue: Option<&str>) -> Value {
-        let (mut states, mut results) = ([0; 7], [0; RESULTS.len()]);
-        for job in self.jobs.values() {
-            if queue.is_none_or(|name| *job.spec.queue == *name) {
-                states[job.state as usize] += 1;
-                let over = job.state == State::Inactive;
-                results[job.result()] += u64::from(over);
-            }
-        }
-        let [_, depend, priority, sched, run, cleanup, inactive] = states;
-        let mut stats = json!({
-            "job_states": {
-                "depend": depend, "priority": priority, "sched": sched,
-                "run": run, "cleanup": cleanup, "inactive": inactive,
-                "total": states.iter().sum::<u64>(),
-            },
-        });
-        for ((name, _), count) in RESULTS.iter().zip(results) {
-            stats[*name] = count.into();
-        }
-        if let Some(name) = queue {
-            stats["name"] = name.into();
-        }
-        stats
-    }
+    stats
 }

@@ -2,13 +2,13 @@
 //! has to wait, others overtake it only if they will be over by the earliest
 //! time at which it could start.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::json;
 
 use super::job::{Event, R};
 use super::life::Step;
-use super::nodes::{Piece, cores_of};
 use super::{Cluster, Time};
 
 /// How many jobs a pass looks at before it lets things happen again.
@@ -44,23 +44,21 @@ impl Cluster {
         let mut reserved = None;
         let first: Vec<_> = self.pending.iter().take(DEPTH).copied().collect();
         for (_, id) in first {
-            let Some(spec) = self.jobs.get(&id).map(|job| job.spec.clone())
-            else {
-                continue;
-            };
+            let Some(job) = self.jobs.get(&id) else { continue };
+            let spec = &job.spec;
             let timed = spec.limit > 0.0;
             let until = if timed { self.now + spec.limit } else { 0.0 };
-            if !self.nodes.satisfies(&spec) {
+            if !self.nodes.satisfies(spec) {
                 let note = "unsatisfiable request";
                 self.post(id, Event::exception("alloc", 0, note));
                 done += 1;
             } else if reserved.is_some_and(|by| end(until) > by) {
                 continue;
-            } else if let Some(pieces) = self.nodes.find(&spec) {
-                self.allocate(id, pieces, until);
+            } else if let Some(pieces) = self.nodes.find(spec) {
+                self.allocate(id, R(pieces, self.now, until));
                 done += 1;
             } else if reserved.is_none() {
-                reserved = Some(self.earliest(self.nodes.cores_for(&spec)));
+                reserved = Some(self.earliest(self.nodes.cores_for(spec)));
             }
         }
         done
@@ -68,7 +66,7 @@ impl Cluster {
 
     /// A time before which so many cores are not free. They may not be where
     /// they are needed even then: so fewer may overtake than could.
-    fn earliest(&self, cores: u64) -> Time {
+    fn earliest(&self, cores: u32) -> Time {
         let mut free = self.nodes.free_cores;
         let mut ends = self.running.iter().map(|((end, _), held)| {
             free += held;
@@ -77,14 +75,14 @@ impl Cluster {
         ends.find(|(_, free)| *free >= cores).map_or(0, |(end, _)| end)
     }
 
-    fn allocate(&mut self, id: u64, pieces: Vec<Piece>, expiration: f64) {
-        self.nodes.take(&pieces);
-        let cores = pieces.iter().map(|piece| cores_of(piece.1)).sum();
-        self.running.insert((end(expiration), id), cores);
+    fn allocate(&mut self, id: u64, r: R) {
+        self.nodes.take(&r.0);
+        let cores = r.0.iter().map(|piece| piece.1.cores).sum();
+        self.running.insert((end(r.2), id), cores);
         if let Some(job) = self.jobs.get_mut(&id) {
-            Arc::make_mut(job).r = Some(R(pieces, self.now, expiration));
+            Arc::make_mut(job).r = Some(r);
         }
-        self.post(id, Event::new("alloc", Value::Null));
+        self.post(id, Event::bare("alloc"));
     }
 
     /// Takes back what a job had.
@@ -95,5 +93,16 @@ impl Cluster {
             self.running.remove(&(end(*until), id));
             self.want_pass();
         }
+    }
+
+    /// Nodes get no jobs any more; those that they have go on.
+    pub(super) fn drain(&mut self, ranks: RangeInclusive<u32>, reason: &str) {
+        let why = json!({ "timestamp": self.now, "reason": reason });
+        self.nodes.drained.extend(ranks.map(|rank| (rank, why.clone())));
+    }
+
+    pub(super) fn undrain(&mut self, ranks: RangeInclusive<u32>) {
+        self.nodes.drained.retain(|rank, _| !ranks.contains(rank));
+        self.want_pass();
     }
 }

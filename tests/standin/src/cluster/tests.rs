@@ -15,10 +15,11 @@ struct Watched {
 impl Watched {
     /// With 8 nodes and the queues batch and debug, both started.
     fn new(seed: u64, rate: f64, jobs: usize) -> Self {
-        let config = json!({ "queues": { "batch": {}, "debug": {} } });
-        let (nodes, cores_per_node, gpus_per_node) = (8, 8, 2);
-        let settings =
-            Settings { nodes, cores_per_node, gpus_per_node, seed, rate, jobs };
+        let config = json!({
+            "queues": { "batch": {}, "debug": {} },
+            "fake-resources": { "cores-per-node": 8, "gpus-per-node": 2 },
+        });
+        let settings = Settings { nodes: 8, seed, rate, jobs };
         let now = 1.0e9;
         let cluster = Cluster::new(&settings, config, now);
         let mut this = Self { cluster, now, lines: vec![] };
@@ -131,9 +132,9 @@ fn events_come_as_from_flux() {
     let moved = format!("{ready} jobspec-update priority");
     let freed = format!("{ready} urgency priority alloc start {over}");
     check("true", "", &plain);
-    check("-N2 -n4 -c2 -g 1 false", "", &plain);
-    check("sleep 100", "cancel ID", &raised);
-    check("-t 0.2s sleep 100", "", &raised);
+    check("-N2 -n4 -c2 -g 1 true", "", &plain);
+    check("--setattr=exec.test.run_duration=100s", "cancel ID", &raised);
+    check("-t 0.2s --setattr=exec.test.run_duration=9s", "", &raised);
     check("--setattr=exec.test.mock_exception=run true", "", &raised);
     check("-N 100000 true", "", &refused);
     let hold = "--urgency=hold true";
@@ -159,8 +160,13 @@ fn events_come_as_from_flux() {
 #[test]
 fn the_journal_adds_up_to_job_stats_over_reloads() {
     let mut it = Watched::new(1, 2.0, 100);
+    let mut drained = 0;
     for _ in 0..5 {
-        it.pass(100.0, 20);
+        for _ in 0..20 {
+            it.pass(5.0, 1);
+            drained +=
+                it.ask("resource.status")["drain"].as_object().unwrap().len();
+        }
         it.agrees();
         it.run("module-unload job-manager");
         it.pass(3.0, 2);
@@ -183,14 +189,14 @@ fn the_journal_adds_up_to_job_stats_over_reloads() {
         assert!(stats[what].as_u64().unwrap() > 5, "{stats}");
     }
     assert_eq!(it.ask("job-manager.stats-get")["active_jobs"], 0);
+    assert!(drained > 0, "no node ever broke");
 }
 
 #[test]
 fn nothing_is_given_out_twice() {
     for seed in 0..8 {
         let mut it = Watched::new(seed, 2.0, 0);
-        it.run("resource drain 3 bad");
-        let mut least = u64::MAX;
+        let mut least = u32::MAX;
         for _ in 0..1000 {
             it.pass(0.5, 1);
             let nodes = &it.cluster.nodes;
@@ -198,16 +204,31 @@ fn nothing_is_given_out_twice() {
             for (_, id) in it.cluster.running.keys() {
                 let r = it.cluster.jobs[id].r.as_ref().unwrap();
                 for (rank, bits) in &r.0 {
-                    assert_eq!(left[*rank as usize] & bits, *bits);
-                    left[*rank as usize] &= !bits;
+                    let left = &mut left[*rank as usize];
+                    left.cores -= bits.cores;
+                    left.gpus -= bits.gpus;
                 }
             }
             assert_eq!(left, nodes.free);
-            assert_eq!(left[3], nodes.whole, "drained");
             least = least.min(nodes.free_cores);
         }
         assert!(least < 16, "{least} cores free at least");
     }
+}
+
+#[test]
+fn drained_nodes_get_no_jobs() {
+    let mut it = Watched::new(1, 0.0, 0);
+    it.run("resource drain 0-6 bad");
+    let id = it.run("submit -qbatch -N2");
+    it.pass(1.0, 1);
+    assert_eq!(it.life(&id), "submit validate depend priority");
+    it.run("resource undrain 3");
+    it.pass(1.0, 1);
+    assert!(it.life(&id).contains("alloc"));
+    let r = it.cluster.jobs.values().next().unwrap().r.as_ref().unwrap();
+    let ranks: Vec<u32> = r.0.iter().map(|piece| piece.0).collect();
+    assert_eq!(ranks, [3, 7]);
 }
 
 #[test]
@@ -226,10 +247,10 @@ fn a_seed_decides_all() {
 fn backfill_delays_nobody() {
     let mut it = Watched::new(1, 0.0, 0);
     let [_, blocked, long, short] = [
-        "-N6 -t 60s sleep 60",
-        "-N8 -t 60s sleep 30",
-        "-N1 -t 90s sleep 90",
-        "-N1 -t 9s true",
+        "-N6 -t 60s --setattr=exec.test.run_duration=60s",
+        "-N8 -t 60s --setattr=exec.test.run_duration=30s",
+        "-N1 -t 90s --setattr=exec.test.run_duration=90s",
+        "-N1 -t 9s",
     ]
     .map(|what| {
         let id = it.run(&format!("submit -qbatch {what}"));

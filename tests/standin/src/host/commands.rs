@@ -5,11 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::start::config;
-use super::{Host, Outcome};
-use crate::abi::strerror;
+use super::{Host, Outcome, strerror};
 
 /// How often the instance is asked whether what is waited for has happened.
 const INTERVAL: Duration = Duration::from_millis(5);
@@ -18,36 +17,32 @@ const INTERVAL: Duration = Duration::from_millis(5);
 pub fn run(host: &Arc<Host>, words: &[&str]) -> Outcome {
     match *words {
         ["getattr", name] => match host.attributes.get(name) {
-            Some(value) => Ok(format!("{}\n", value.to_string_lossy())),
+            Some(value) => Ok(value.to_string_lossy().into_owned()),
             None => Err(format!("{name}: {}", strerror(libc::ENOENT))),
         },
         ["dmesg", ..] => Ok(host.state().log.iter().cloned().collect()),
-        ["config", "load", text] => config(text)
-            .and_then(|table| configure(host, &table))
+        ["config", "load", text] => configure(host, text)
             .map_err(|error| format!("config load: {error}")),
-        ["job-stats"] => ask(host, "job-list.job-stats", "{}"),
+        ["job-stats"] => host.ask("job-list.job-stats", "{}"),
         ["module", "stats", name] => {
-            ask(host, &format!("{name}.stats-get"), "{}")
+            host.ask(&format!("{name}.stats-get"), "{}")
         }
         ["module", "debug", "--setbit", bit, name] => {
             let bit = i32::from_str_radix(bit.trim_start_matches("0x"), 16)
                 .map_err(|error| format!("{bit}: {error}"))?;
             let payload = json!({ "op": "setbit", "flags": bit }).to_string();
-            ask(host, &format!("{name}.debug"), &payload)
+            host.ask(&format!("{name}.debug"), &payload)
         }
         ["module", "list"] => {
-            let mut names: Vec<_> =
-                host.instruct(words)?.lines().map(str::to_owned).collect();
-            names.extend(host.state().modules.keys().cloned());
-            Ok(names.iter().map(|name| format!("{name:<24} R\n")).collect())
+            let mut names = host.instruct(words)?;
+            for name in host.state().modules.keys() {
+                names += &format!("{name}\n");
+            }
+            Ok(names)
         }
-        ["module", "load", ref rest @ ..] => load(host, rest),
-        ["module", "remove", ref rest @ ..] => remove(host, rest),
-        ["module", "reload", ref rest @ ..] => {
-            let (options, words) = split(rest);
-            let target = words.first().ok_or("reload: no module")?;
-            remove(host, &[options, &[name_of(target)]].concat())?;
-            load(host, words)
+        ["module", verb @ ("load" | "remove" | "reload"), ref rest @ ..] => {
+            module(host, verb, rest)
+                .map_err(|error| format!("{}: {error}", words.join(" ")))
         }
         ["run", ref rest @ ..] => {
             let id = host.instruct(&[&["submit"], rest].concat())?;
@@ -68,71 +63,43 @@ fn wait_for(host: &Host, words: &[&str]) -> Outcome {
     Ok(String::new())
 }
 
-fn ask(host: &Arc<Host>, topic: &str, payload: &str) -> Outcome {
-    match host.ask(topic, payload) {
-        Ok(answer) => Ok(answer.to_string_lossy().into_owned() + "\n"),
-        Err((errno, text)) if text.is_empty() => {
-            Err(format!("{topic}: {}", strerror(errno)))
-        }
-        Err((_, text)) => Err(format!("{topic}: {}", text.to_string_lossy())),
-    }
-}
-
 /// Puts a configuration into force, if the modules take it.
-fn configure(host: &Arc<Host>, table: &Value) -> Outcome {
-    let table = table.to_string();
+fn configure(host: &Host, text: &str) -> Outcome {
+    let table = config(text)?.to_string();
     let names: Vec<_> = host.state().modules.keys().cloned().collect();
     for name in names {
-        host.ask(&format!("{name}.config-reload"), &table).map_err(
-            |error| {
-                let text = error.1.to_string_lossy();
-                format!("error updating {name}: {text}")
-            },
-        )?;
+        host.ask(&format!("{name}.config-reload"), &table)?;
     }
     host.instruct(&["config-load", &table])
 }
 
-/// Options, and the words after them.
-fn split<'a, 'b>(words: &'b [&'a str]) -> (&'b [&'a str], &'b [&'a str]) {
-    let options = words.iter().take_while(|word| word.starts_with('-')).count();
-    words.split_at(options)
-}
-
-/// A file's name, up to the first dot.
-fn name_of(path: &str) -> &str {
-    let name = path.rsplit('/').next().unwrap_or(path);
-    name.split('.').next().unwrap_or(name)
-}
-
-fn load(host: &Arc<Host>, words: &[&str]) -> Outcome {
-    let (options, words) = split(words);
-    let (target, args) = words.split_first().ok_or("load: no module")?;
-    if options.contains(&"--exec") {
-        return Err("load: --exec is not to be had here, only in Flux".into());
+/// Modules with a path are loaded; others the instance pretends to have.
+fn module(host: &Arc<Host>, verb: &str, words: &[&str]) -> Outcome {
+    let count = words.iter().take_while(|word| word.starts_with('-')).count();
+    let (options, words) = words.split_at(count);
+    let (target, args) = words.split_first().ok_or("which one?")?;
+    let has = |option| options.contains(&option);
+    if has("--exec") {
+        return Err("--exec is not to be had here, only in Flux".into());
     }
-    let name = options.iter().find_map(|o| o.strip_prefix("--name="));
-    let name = name.unwrap_or(name_of(target));
-    let outcome = match target.contains('/') {
-        true => host.load(name, Path::new(target), args),
-        false => host.instruct(&["module-load", target]).map(drop),
-    };
-    outcome.map_err(|error| format!("load {target}: {error}"))?;
-    Ok(String::new())
-}
-
-fn remove(host: &Arc<Host>, words: &[&str]) -> Outcome {
-    let (options, words) = split(words);
-    let name = *words.first().ok_or("remove: no module")?;
-    let loaded = host.state().modules.contains_key(name);
-    let outcome = match loaded {
-        true => host.unload(name, options.contains(&"--cancel")),
-        false => host.instruct(&["module-unload", name]).map(drop),
-    };
-    match outcome {
-        Err(error) if !options.contains(&"-f") => {
-            Err(format!("remove {name}: {error}"))
+    let path = Path::new(target);
+    let name = path.file_stem().unwrap_or_default().to_str();
+    let name = options.iter().find_map(|o| o.strip_prefix("--name=")).or(name);
+    let name = name.unwrap_or_default();
+    if verb != "load" {
+        let loaded = host.state().modules.contains_key(name);
+        let gone = match loaded {
+            true => host.unload(name, has("--cancel")),
+            false => host.instruct(&["module-unload", name]).map(drop),
+        };
+        // forced, it is no error if there was none
+        gone.or_else(|error| if has("-f") { Ok(()) } else { Err(error) })?;
+    }
+    if verb != "remove" {
+        match target.contains('/') {
+            true => host.load(name, path, args)?,
+            false => drop(host.instruct(&["module-load", name])?),
         }
-        _ => Ok(String::new()),
     }
+    Ok(String::new())
 }

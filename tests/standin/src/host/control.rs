@@ -1,7 +1,7 @@
 //! Commands from other processes over a Unix socket: the words as JSON one
 //! way, the outcome the other. `FLUX_URI` tells where.
 
-use std::io::{BufRead, BufReader, Read, Result, Write};
+use std::io::{BufRead, BufReader, Result, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
@@ -34,23 +34,21 @@ fn serve(host: &Arc<Host>, stream: &UnixStream) -> Result<()> {
     Ok(serde_json::to_writer(stream, &commands::run(host, &words))?)
 }
 
-/// Sends a command to the host that `FLUX_URI` names. What `config load`
-/// reads goes with it.
-pub fn send(mut words: Vec<String>) -> Outcome {
+/// Sends a command to the host that `FLUX_URI` names.
+pub fn send(words: Vec<String>) -> Outcome {
     let uri = std::env::var("FLUX_URI").unwrap_or_default();
     let path = uri
         .strip_prefix(SCHEME)
         .ok_or("FLUX_URI is not that of a stand-in: see standin start")?;
-    let exchange = || -> Result<Outcome> {
-        if words == ["config", "load"] {
-            words.push(std::io::read_to_string(std::io::stdin())?);
-        }
-        let mut stream = UnixStream::connect(path)?;
-        writeln!(stream, "{}", serde_json::to_string(&words)?)?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer)?;
-        Ok(serde_json::from_str(&answer)?)
-    };
-    let mut exchange = exchange;
-    exchange().map_err(|error| format!("{uri}: {error}"))?
+    exchange(path, words).map_err(|error| format!("{uri}: {error}"))?
+}
+
+/// What `config load` reads goes with it.
+fn exchange(path: &str, mut words: Vec<String>) -> Result<Outcome> {
+    if words == ["config", "load"] {
+        words.push(std::io::read_to_string(std::io::stdin())?);
+    }
+    let mut stream = UnixStream::connect(path)?;
+    writeln!(stream, "{}", serde_json::to_string(&words)?)?;
+    Ok(serde_json::from_reader(stream)?)
 }

@@ -1,18 +1,14 @@
 //! Modules: how they come and go, each with its library and its thread.
 
-use std::collections::VecDeque;
-use std::ffi::{CString, c_int, c_void};
+use std::ffi::c_void;
 use std::path::Path;
+use std::ptr;
 use std::sync::{Arc, mpsc};
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
-use super::Host;
-use crate::abi::handle::ModMain;
-use crate::abi::{Handle, Inbox, c_text, strerror};
-
-/// Linux cuts thread names off here, or refuses them.
-const THREAD_NAME: usize = 15;
+use super::{Host, strerror};
+use crate::abi::{Handle, Inbox, ModMain};
 
 unsafe extern "C" {
     /// The thread: see parts.c.
@@ -31,24 +27,17 @@ pub struct Module {
 impl Drop for Module {
     fn drop(&mut self) {
         // SAFETY: it has not been joined: nobody else does.
-        unsafe { libc::pthread_join(self.thread, std::ptr::null_mut()) };
+        unsafe { libc::pthread_join(self.thread, ptr::null_mut()) };
     }
 }
 
 /// Opens a library as the broker does.
-fn open(path: &Path) -> Result<(Library, ModMain), String> {
-    // the way out for sanitizers and preloaded allocators, as in Flux
-    let deep = match std::env::var("FLUX_LOAD_WITH_DEEPBIND").as_deref() {
-        Ok("0") => 0,
-        _ => libc::RTLD_DEEPBIND,
-    };
-    let flags = RTLD_NOW | RTLD_GLOBAL | deep;
+fn open(path: &Path) -> Result<(Library, ModMain), libloading::Error> {
+    let flags = RTLD_NOW | RTLD_GLOBAL | libc::RTLD_DEEPBIND;
     // SAFETY: that the library may run code is the purpose.
-    let library = unsafe { Library::open(Some(path), flags) };
-    let library = library.map_err(|error| error.to_string())?;
+    let library = unsafe { Library::open(Some(path), flags) }?;
     // SAFETY: that is the type of every module's mod_main.
-    let main = unsafe { library.get::<ModMain>(b"mod_main") };
-    let main = *main.map_err(|error| error.to_string())?;
+    let main = *unsafe { library.get::<ModMain>(b"mod_main") }?;
     Ok((library, main))
 }
 
@@ -64,19 +53,16 @@ impl Host {
         if self.state().modules.contains_key(name) {
             return Err(strerror(libc::EEXIST));
         }
-        let (library, mod_main) = open(path)?;
+        let (library, mod_main) = open(path).map_err(|e| e.to_string())?;
         let (progress, progressed) = mpsc::channel();
-        let handle = Box::new(self.handle(name, args, mod_main, progress));
+        let handle = Handle::new(self, name, args, mod_main, progress);
         let inbox = handle.inbox.clone();
+        let handle = Box::into_raw(handle).cast();
         let mut thread = 0;
+        let new = &raw mut thread;
         // SAFETY: the thread gets the box, and gives it to `standin_ended`.
         let errno = unsafe {
-            libc::pthread_create(
-                &raw mut thread,
-                std::ptr::null(),
-                standin_thread,
-                Box::into_raw(handle).cast(),
-            )
+            libc::pthread_create(new, ptr::null(), standin_thread, handle)
         };
         assert_eq!(errno, 0, "no thread could be made");
         let module = Module { inbox, thread, _library: library };
@@ -92,70 +78,18 @@ impl Host {
         Err(strerror(errno))
     }
 
-    fn handle(
-        self: &Arc<Self>,
-        name: &str,
-        args: &[&str],
-        mod_main: ModMain,
-        progress: mpsc::Sender<Result<(), i32>>,
-    ) -> Handle {
-        // joined and split again, as the broker does since 0.84
-        let args = args.join(" ");
-        let args: Vec<CString> =
-            args.split(' ').filter(|a| !a.is_empty()).map(c_text).collect();
-        let mut argv: Vec<_> =
-            args.iter().map(|arg| arg.as_ptr().cast_mut()).collect();
-        argv.push(std::ptr::null_mut());
-        let inbox = Inbox::new();
-        let short: String = name.chars().take(THREAD_NAME).collect();
-        let short = c_text(&short);
-        Handle {
-            mod_main,
-            argc: args.len() as c_int,
-            argv: argv.as_mut_ptr(),
-            thread_name: short.as_ptr(),
-            rc: 0,
-            errno: 0,
-            fd: inbox.fd(),
-            seconds: -1.0,
-            watcher: std::ptr::null_mut(),
-            message: std::ptr::null(),
-            name: c_text(name),
-            strings: (short, args, argv),
-            host: self.clone(),
-            inbox,
-            progress,
-            entered: false,
-            stopped: false,
-            debug_flags: None,
-            deferred: VecDeque::new(),
-            watchers: Vec::new(),
-            current: None,
-            last_tag: 0,
-        }
-    }
-
     /// Unloads a module: asks it to end, or ends its thread.
-    pub fn unload(
-        self: &Arc<Self>,
-        name: &str,
-        cancel: bool,
-    ) -> Result<(), String> {
+    pub fn unload(&self, name: &str, cancel: bool) -> Result<(), String> {
         let _turn = self.turn.lock();
-        if !self.state().modules.contains_key(name) {
-            return Err(strerror(libc::ENOENT));
-        }
         if !cancel {
-            self.ask(&format!("{name}.shutdown"), "")
-                .map_err(|(_, text)| text.to_string_lossy().into_owned())?;
+            self.ask(&format!("{name}.shutdown"), "")?;
         }
         // no requests to it from here on
         let module = self.state().modules.remove(name);
-        if let Some(module) = &module {
-            if cancel {
-                // SAFETY: it has not been joined.
-                unsafe { libc::pthread_cancel(module.thread) };
-            }
+        let module = module.ok_or_else(|| strerror(libc::ENOENT))?;
+        if cancel {
+            // SAFETY: it has not been joined.
+            unsafe { libc::pthread_cancel(module.thread) };
         }
         drop(module);
         self.log("standin", libc::LOG_DEBUG, &format!("module {name} exited"));
@@ -163,12 +97,10 @@ impl Host {
     }
 
     /// Ends what is still loaded, as a broker does that shuts down.
-    pub fn unload_all(self: &Arc<Self>) {
+    pub fn unload_all(&self) {
         let names: Vec<_> = self.state().modules.keys().cloned().collect();
         for name in names {
-            self.problem(&format!(
-                "module '{name}' was not properly shut down"
-            ));
+            self.problem(&format!("'{name}' was not properly shut down"));
             let _ = self.unload(&name, true);
         }
     }
@@ -176,11 +108,9 @@ impl Host {
 
 /// What parts.c calls at the end, however it comes, with cancellation off.
 #[unsafe(no_mangle)]
-pub extern "C" fn standin_ended(mut h: Box<Handle>) {
-    let (host, name) = (h.host.clone(), h.name.to_string_lossy().into_owned());
-    let mut errno = 0;
+extern "C" fn standin_ended(h: Box<Handle>) {
+    let (host, name) = (&h.host, h.name.to_string_lossy());
     if h.rc < 0 {
-        errno = h.errno;
         host.log(&name, libc::LOG_CRIT, "module exiting abnormally");
         if h.entered {
             eprintln!("standin: {name}: module runtime failure");
@@ -189,8 +119,10 @@ pub extern "C" fn standin_ended(mut h: Box<Handle>) {
             std::process::exit(1);
         }
     }
-    if let Some(leaks) = h.close() {
-        host.problem(&format!("{name} did not destroy: {leaks}"));
+    h.inbox.close();
+    let leaks = h.leaks();
+    if !leaks.is_empty() {
+        host.problem(&format!("{name} did not destroy: {leaks:?}"));
     }
-    let _ = h.progress.send(Err(errno));
+    let _ = h.progress.send(Err(if h.rc < 0 { h.errno } else { 0 }));
 }

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use clap::Parser;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::{Host, State, clock, control};
+use super::player::{Player, clock};
+use super::{Host, State, control};
 use crate::abi::c_text;
 use crate::cluster::{Cluster, Settings};
 use crate::instance::Instance;
@@ -38,7 +39,7 @@ struct Options {
     #[command(flatten)]
     settings: Settings,
     /// Plays a recorded journal instead of a simulation.
-    #[arg(long)]
+    #[arg(long, requires = "answers")]
     recording: Option<PathBuf>,
     /// What else the recorded instance answers.
     #[arg(long, requires = "recording")]
@@ -46,9 +47,9 @@ struct Options {
     /// Time passes as fast as the module keeps up.
     #[arg(long)]
     fast: bool,
-    /// How long a service takes to answer, in seconds.
-    #[arg(long, default_value_t = 0.0)]
-    latency: f64,
+    /// How long a service takes to answer, in milliseconds.
+    #[arg(long, default_value_t = 0)]
+    latency: u64,
 }
 
 /// Runs an instance. Returns the exit code.
@@ -58,29 +59,25 @@ pub fn start(args: Vec<String>) -> Result<i32, String> {
     let instance = options.instance()?;
     let mut attributes = attributes(options.test_size);
     attributes.extend(instance.attributes());
+    let attributes = attributes.into_iter();
     let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let (work, to_do) = mpsc::channel();
     let host = Arc::new(Host {
         folder: folder.path().into(),
-        attributes: attributes
-            .into_iter()
-            .map(|(name, value)| (name, c_text(&value)))
-            .collect(),
-        fast: options.fast,
-        latency: Duration::try_from_secs_f64(options.latency)
-            .map_err(|error| format!("--latency: {error}"))?,
-        state: Mutex::new(State {
-            instance,
-            now: clock(),
-            streams: Vec::new(),
-            modules: BTreeMap::new(),
-            log: VecDeque::new(),
-            failed: false,
-        }),
-        changed: Condvar::new(),
+        attributes: attributes.map(|(k, v)| (k, c_text(&v))).collect(),
+        work,
+        state: Mutex::new(State::default()),
         turn: Mutex::new(()),
     });
-    let time = host.clone();
-    std::thread::spawn(move || time.keep_time());
+    let player = Player {
+        instance,
+        now: clock(),
+        fast: options.fast,
+        latency: Duration::from_millis(options.latency),
+        waiting: VecDeque::new(),
+        streams: Vec::new(),
+    };
+    std::thread::spawn(move || player.play(&to_do));
     let path = folder.path().join("control");
     control::listen(host.clone(), &path).map_err(|error| error.to_string())?;
     let (program, args) = (&options.command[0], &options.command[1..]);
@@ -95,24 +92,16 @@ pub fn start(args: Vec<String>) -> Result<i32, String> {
 
 impl Options {
     fn instance(&self) -> Result<Box<dyn Instance>, String> {
-        let path = |path: &Option<PathBuf>| path.as_deref().map(read);
-        if let Some(journal) = &self.recording {
-            let answers = path(&self.answers).transpose()?;
-            return Ok(Box::new(Recorded::new(&read(journal)?, answers)?));
+        if let (Some(journal), Some(answers)) = (&self.recording, &self.answers)
+        {
+            let recorded = Recorded::new(&read(journal)?, &read(answers)?);
+            return Ok(Box::new(recorded.map_err(|e| e.to_string())?));
         }
-        let file = path(&self.config_path).transpose()?.unwrap_or_default();
+        let file = self.config_path.as_deref().map(read).transpose()?;
         // the keys are of the top table, so they are before the others
-        let config = config(&format!("{}\n{file}", self.conf.join("\n")))?;
-        let mut settings = self.settings.clone();
-        for (key, setting) in [
-            ("nnodes", &mut settings.nodes),
-            ("cores-per-node", &mut settings.cores_per_node),
-            ("gpus-per-node", &mut settings.gpus_per_node),
-        ] {
-            let value = config["fake-resources"][key].as_u64();
-            *setting = value.map_or(*setting, |value| value as u32);
-        }
-        Ok(Box::new(Cluster::new(&settings, config, clock())))
+        let text = self.conf.join("\n") + "\n" + &file.unwrap_or_default();
+        let cluster = Cluster::new(&self.settings, config(&text)?, clock());
+        Ok(Box::new(cluster))
     }
 }
 
