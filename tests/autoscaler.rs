@@ -173,7 +173,9 @@ fn submit(instance: &Instance, seconds: u32, options: &[&str]) -> String {
 fn a_burst_scales_up_to_what_can_run_and_back_to_zero(host: Host) {
     let options: &[&str] = match host {
         Host::Flux => &["--test-size=4", "--test-hosts=n[0-3]"],
-        Host::Standin => &["--nodes=4", "--cores-per-node=4"],
+        Host::Standin => {
+            &["--nodes=4", "--conf=fake-resources.cores-per-node=4"]
+        }
     };
     let instance = host.start_with(options, CONFIG, &[]);
     instance.load(&[]);

@@ -81,7 +81,11 @@ fn settle(instance: &Instance) {
 #[test]
 fn the_page_in_a_browser() {
     let Some(chromium) = chromium() else { return };
-    let options = ["--nodes=6", "--cores-per-node=4", "--gpus-per-node=1"];
+    let options = [
+        "--nodes=6",
+        "--conf=fake-resources.cores-per-node=4",
+        "--conf=fake-resources.gpus-per-node=1",
+    ];
     let instance = Host::Standin.start_with(&options, QUEUES, &[]);
     instance.load(&[]);
     let address = instance.address("prometheus");
