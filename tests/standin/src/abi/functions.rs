@@ -148,16 +148,18 @@ exports! {
     }
 
     /// Waits, outside of the reactor: what comes meanwhile waits as well.
-    fn flux_future_wait_for(f: &mut Watcher, timeout: c_double) -> c_int {
-        match f.wait(later(Instant::now(), timeout)) {
+    fn flux_future_wait_for(f: *const Watcher, timeout: c_double) -> c_int {
+        match Watcher::wait(f, later(Instant::now(), timeout)) {
             true => 0,
             false => fail(libc::ETIMEDOUT),
         }
     }
 
     /// The payload lives until the future is reset or destroyed.
-    fn flux_rpc_get(f: &mut Watcher, payload: Option<&mut Text>) -> c_int {
-        f.wait(None);
+    fn flux_rpc_get(f: *const Watcher, payload: Option<&mut Text>) -> c_int {
+        Watcher::wait(f, None);
+        // SAFETY: it is alive until it is destroyed.
+        let f = unsafe { &*f };
         match (&f.responses[0], payload) {
             (Ok(text), Some(payload)) => *payload = Text::of(text),
             (Err((errno, _)), _) => return fail(*errno),

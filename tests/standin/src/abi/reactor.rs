@@ -113,9 +113,9 @@ impl Watcher {
         }
     }
 
-    /// Waits until a future has a response, or not so long.
-    pub(super) fn wait(&mut self, until: Option<Instant>) -> bool {
-        let this: *const Self = self;
+    /// Waits until a future has a response, or not so long. It takes a
+    /// pointer: behind a reference nobody else could put the response there.
+    pub(super) fn wait(this: *const Self, until: Option<Instant>) -> bool {
         // SAFETY: it is alive; read anew since taking in writes to it.
         while unsafe { &*this }.responses.is_empty() {
             let left = until.map_or(-1.0, |until| {
