@@ -1,0 +1,105 @@
+//! Where clients are: networks, this machine, Unix sockets.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+
+use flux_prometheus::http::access::Settings;
+use flux_prometheus::http::{Limits, Ownership};
+
+use crate::endpoint::{Endpoint, Folder, curl, own_address, wait_until};
+use crate::settings::{rest, tls, with_users};
+
+#[test]
+fn who_may_not_connect_gets_not_a_byte() {
+    let allow = vec!["192.0.2.0/24".parse().unwrap()];
+    let settings = Settings { allow, ..Settings::default() };
+    let e = Endpoint::start(Limits::default(), settings.clone());
+    let mut stream = TcpStream::connect(e.address).unwrap();
+    assert_eq!(rest(&mut stream), b"");
+    assert_eq!(e.status("http", &[]), 0);
+    assert_eq!(e.site.counts().denied.get(), 2);
+    // nor on a connection of before
+    e.set(Settings::default());
+    let mut stream = TcpStream::connect(e.address).unwrap();
+    let get = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(get).unwrap();
+    let mut first = [0; 8];
+    stream.read_exact(&mut first).unwrap();
+    e.set(settings);
+    stream.write_all(get).unwrap();
+    let more = String::from_utf8(rest(&mut stream)).unwrap();
+    assert!(!more.contains("HTTP/1.1"), "{more}");
+    e.stop();
+}
+
+#[test]
+fn a_unix_socket_is_governed_by_its_file() {
+    let folder = Folder::new();
+    let settings = with_users(tls(&folder));
+    let mut e = Endpoint::start(
+        Limits::default(),
+        Settings { private: true, ..settings },
+    );
+    let path = folder.path("socket");
+    let ownership = Ownership { mode: 0o660, ..Ownership::default() };
+    e.listen_unix(&path, ownership);
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o7777, 0o660);
+    let text = folder.text("socket");
+    let (status, page) =
+        curl(&["--unix-socket", &text, "http://localhost/metrics"]);
+    assert_eq!(status, 200);
+    assert!(page.contains("\nflux_private 0\n"), "{page}");
+    e.stop();
+    assert!(!path.exists());
+}
+
+#[test]
+fn private_mode_is_for_other_machines() {
+    let private = Settings { private: true, ..Settings::default() };
+    let e = Endpoint::start(Limits::default(), private.clone());
+    let (status, page) = e.curl("http", &[]);
+    assert_eq!(status, 200);
+    assert!(page.contains("\nflux_private 0\n"), "this machine: {page}");
+    e.stop();
+
+    // by an address that is not loopback, if there is one
+    let Some(ip) = own_address() else {
+        println!("SKIPPED: no address but loopback");
+        return;
+    };
+    let mut e = Endpoint::start(Limits::default(), private);
+    let socket = flux_prometheus::http::bind((ip, 0).into()).unwrap();
+    let port = socket.local_addr().unwrap().port();
+    e.server.listen(flux_prometheus::http::Bound::Tcp(socket)).unwrap();
+    let (status, page) = curl(&[&format!("http://{ip}:{port}/metrics")]);
+    assert_eq!(status, 200);
+    assert!(page.contains("\nflux_open 0\n"), "{page}");
+    assert!(!page.contains("flux_private"), "{page}");
+    let (_, page) = curl(&[&format!("http://{ip}:{port}/")]);
+    assert!(page.contains("<th>not shown"), "{page}");
+    e.stop();
+}
+
+#[test]
+fn one_address_cannot_take_all_places() {
+    let limits = Limits {
+        connections: 10,
+        connections_per_address: 3,
+        ..Limits::default()
+    };
+    let e = Endpoint::start(limits, Settings::default());
+    let held: Vec<_> =
+        (0..3).map(|_| TcpStream::connect(e.address).unwrap()).collect();
+    wait_until("three open", || e.site.counts().connections.get() == 3);
+    let (status, page) = e.curl("http", &[]);
+    assert_eq!(status, 503);
+    assert_eq!(page, "too many open connections from your address\n");
+    assert_eq!(e.site.counts().refused.get(), 1);
+    // another one on this machine gets in
+    assert_eq!(e.status("http", &["--interface", "127.0.0.2"]), 200);
+    drop(held);
+    wait_until("there is a place", || e.status("http", &[]) == 200);
+    e.stop();
+}

@@ -1,0 +1,68 @@
+//! The exporter-toolkit's file, taken as it is.
+
+use flux_prometheus::http::Limits;
+
+use crate::endpoint::{Authority, Endpoint, Folder, HASH, wait_until};
+use crate::settings::{tls, web_config};
+
+#[test]
+fn a_web_config_is_taken_as_it_is() {
+    let folder = Folder::new();
+    tls(&folder);
+    let clients = Authority::new(&folder, "clients");
+    clients.sign(&folder, "prom", "prometheus.example");
+    clients.sign(&folder, "other", "other.example");
+    let text = format!(
+        "tls_server_config:
+  cert_file: server.crt
+  key_file: server.key
+  client_auth_type: RequireAndVerifyClientCert
+  client_ca_file: clients.crt
+  client_allowed_sans: [prometheus.example]
+  min_version: TLS13
+http_server_config:
+  headers:
+    Strict-Transport-Security: max-age=31536000
+    X-Frame-Options: deny
+basic_auth_users:
+  prom: {HASH}
+"
+    );
+    let e = Endpoint::start(Limits::default(), web_config(&folder, &text));
+    let ca = folder.text("ca.crt");
+    let ask = |name: &str, more: &[&str]| {
+        let cert = folder.text(&format!("{name}.crt"));
+        let key = folder.text(&format!("{name}.key"));
+        let options = ["--cacert", &ca, "--cert", &cert, "--key", &key];
+        e.curl("https", &[&options[..], more].concat())
+    };
+    let user = ["--user", "prom:secret", "--include"];
+    let (status, answer) = ask("prom", &user);
+    assert_eq!(status, 200);
+    let head = answer.to_lowercase();
+    assert!(head.contains("\nstrict-transport-security: max-age=31536000\r"));
+    assert!(head.contains("\nx-frame-options: deny\r"), "{answer}");
+    assert_eq!(ask("prom", &[]).0, 401, "both are needed");
+    assert_eq!(ask("other", &user).0, 0, "another name");
+    let old = [&user[..], &["--tls-max", "1.2"]].concat();
+    assert_eq!(ask("prom", &old).0, 0, "another version");
+    // read again when it changes, and kept when it cannot be used
+    folder.write("web.yml", "tls_server_config: { cert_fil: x }");
+    wait_until("it is refused", || {
+        assert_eq!(ask("prom", &user).0, 200);
+        e.site.counts().files_refused.get() == 1
+    });
+    folder.write("web.yml", "");
+    wait_until("it is used", || e.status("http", &[]) == 200);
+    e.stop();
+}
+
+#[test]
+fn a_rate_limit() {
+    let folder = Folder::new();
+    let text = "rate_limit: { interval: 1h, burst: 2 }";
+    let e = Endpoint::start(Limits::default(), web_config(&folder, text));
+    let all: Vec<_> = (0..4).map(|_| e.status("http", &[])).collect();
+    assert_eq!(all, [200, 200, 429, 429]);
+    e.stop();
+}

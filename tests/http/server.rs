@@ -1,0 +1,135 @@
+//! Listeners and servers that come and go, whatever clients do.
+
+use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use flux_prometheus::http::{Bound, Limits, bind};
+
+use crate::collectors::Gated;
+use crate::fixture::{
+    GET, answer, closed, connect, large, local, slow_reader, start, tcp,
+    wait_until,
+};
+
+#[test]
+fn listeners_come_and_go() {
+    let mut f = start(Limits::default());
+    let second = tcp(f.server.listen(Bound::Tcp(local())).unwrap());
+    let mut stream = BufReader::new(connect(second));
+    stream.get_mut().write_all(GET).unwrap();
+    answer(&mut stream);
+    let listening: Vec<_> = f.server.addresses().cloned().collect();
+    assert_eq!(listening, [f.address.into(), second.into()]);
+
+    assert!(f.server.close(&second.into()));
+    assert!(!f.server.close(&second.into()), "there is none any more");
+    TcpStream::connect(second).unwrap_err();
+    // what it accepted goes on, and so does the other
+    stream.get_mut().write_all(GET).unwrap();
+    answer(&mut stream);
+    assert!(f.get("/metrics").starts_with("HTTP/1.1 200 "));
+
+    // the address is free at once
+    let again = Bound::Tcp(bind(second).unwrap());
+    assert_eq!(tcp(f.server.listen(again).unwrap()), second);
+    f.stop();
+}
+
+#[test]
+fn stop_waits_for_no_client() {
+    let f = start(Limits::default());
+    large(&f.registry, 32 << 20);
+    // says nothing; half a header; idle; mid-answer; half closed; gone
+    let _mute = f.connect();
+    let mut half = f.connect();
+    half.write_all(b"GET /metr").unwrap();
+    let mut idle = BufReader::new(f.connect());
+    idle.get_mut().write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    answer(&mut idle);
+    let mut slow = slow_reader(f.address);
+    slow.write_all(GET).unwrap();
+    let mut part = [0; 1000];
+    slow.read_exact(&mut part).unwrap();
+    let mut lingering = f.connect();
+    lingering.write_all(b"GET / HTTP/1.0\r\n\r\n").unwrap();
+    wait_until("all are in", || {
+        f.open() == 5 && f.count("/metrics", "200") == 1
+    });
+    f.stop();
+    assert!(closed(&mut slow).len() < 32 << 20);
+}
+
+#[test]
+fn a_server_that_is_dropped_ends_too() {
+    let f = start(Limits::default());
+    let mut idle = f.connect();
+    wait_until("accepted", || f.open() == 1);
+    drop(f.server);
+    assert_eq!(closed(&mut idle), b"");
+    wait_until("the site is let go", || Arc::strong_count(&f.site) == 1);
+}
+
+#[test]
+fn stop_does_not_wait_for_ever() {
+    let f = start(Limits::default());
+    let gate = Arc::new(std::sync::Mutex::new(()));
+    f.registry.register(Box::new(Gated::new(gate.clone()))).unwrap();
+    let shut = gate.lock().unwrap();
+    let mut stream = f.connect();
+    stream.write_all(GET).unwrap();
+    // both hold a reference, and the one in collect() a third
+    wait_until("collecting", || Arc::strong_count(&gate) == 3);
+    let still = f.server.stop(Duration::from_millis(50)).unwrap_err();
+    assert!(!still.thread.is_finished());
+    drop(shut);
+    still.thread.join().unwrap();
+}
+
+#[test]
+fn two_servers_do_not_meet() {
+    let (a, b) = (start(Limits::default()), start(Limits::default()));
+    a.get("/metrics");
+    assert_eq!(
+        (a.count("/metrics", "200"), b.count("/metrics", "200")),
+        (1, 0)
+    );
+    a.stop();
+    assert!(b.get("/metrics").starts_with("HTTP/1.1 200 "));
+    b.stop();
+}
+
+#[test]
+fn servers_leave_nothing_behind() {
+    let held = || {
+        let count = |path| std::fs::read_dir(path).unwrap().count();
+        (count("/proc/self/fd"), count("/proc/self/task"))
+    };
+    // other tests run beside this one: compare in a process of our own
+    const ALONE: &str = "FLUX_PROMETHEUS_TEST_ALONE";
+    if std::env::var_os(ALONE).is_none() {
+        let status =
+            std::process::Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", "server::servers_leave_nothing_behind"])
+                .arg("--test-threads=1")
+                .env(ALONE, "1")
+                .status();
+        assert!(status.unwrap().success());
+        return;
+    }
+    let before = held();
+    for _ in 0..100 {
+        let f = start(Limits::default());
+        let mut open = f.connect();
+        open.write_all(GET).unwrap();
+        f.get("/metrics");
+        f.stop();
+    }
+    // a thread that was joined is listed until the kernel has buried it
+    let until = Instant::now() + Duration::from_secs(10);
+    while held() != before && Instant::now() < until {
+        std::thread::yield_now();
+    }
+    assert_eq!(held(), before);
+}
