@@ -27,6 +27,7 @@ pub mod nodes;
 pub mod overlay;
 pub mod process;
 pub mod queues;
+pub mod replies;
 pub mod resources;
 pub mod round;
 pub mod sched_stats;

@@ -59,6 +59,14 @@ pub use site::{About, Ready, Site};
 pub use unix::{Ownership, SocketFile, bind_unix};
 pub use view::View;
 
+/// What reads texts that anyone can send, for those who try them (`fuzz/`).
+#[doc(hidden)]
+pub mod texts {
+    pub use super::coding::Coding;
+    pub use super::kubernetes::selector::Selector;
+    pub use super::negotiation::{coding, format};
+}
+
 /// How long [`Server::close`] waits for the thread, which may be in the
 /// middle of a rendering.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);

@@ -39,4 +39,7 @@ macro_rules! targets {
     };
 }
 
-targets! { config http idset jobspec journal life openmetrics r resource }
+targets! {
+    allow authorization config http idset jobspec journal life negotiation
+    openmetrics r replies resource sans selector web_config
+}

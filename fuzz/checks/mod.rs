@@ -6,14 +6,21 @@
 
 #![allow(clippy::unwrap_used)] // to panic is how it tells
 
+pub mod allow;
+pub mod authorization;
 pub mod config;
 pub mod http;
 pub mod idset;
 pub mod jobspec;
 pub mod journal;
 pub mod life;
+pub mod negotiation;
 pub mod openmetrics;
 pub mod r;
+pub mod replies;
 pub mod resource;
+pub mod sans;
+pub mod selector;
 mod strict;
 mod totals;
+pub mod web_config;

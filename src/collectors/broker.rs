@@ -83,24 +83,33 @@ pub fn start(context: &Context) -> Result<()> {
         (c"broker.stats-get", "{}"),
         (c"log.stats-get", "{}"),
     ];
-    context.poll_all(questions, INTERVAL, move |[state, stats, log]| {
-        let state: State = parse("state-machine.get", state)?;
-        let stats: Stats = parse("broker.stats-get", stats)?;
-        let log: Log = parse("log.stats-get", log)?;
-        latest.set(Answer {
-            info: info.clone(),
-            start_time,
-            state: state.state,
-            messages: totals.messages(&stats),
-            log_messages: totals.log(&log),
-            log_ring: log.ring_used,
-        });
+    context.poll_all(questions, INTERVAL, move |replies| {
+        latest.set(read(&info, start_time, &mut totals, replies)?);
         Ok(())
     })
 }
 
+pub(super) fn read(
+    info: &[String; 4],
+    start_time: Option<f64>,
+    totals: &mut Totals,
+    [state, stats, log]: [&str; 3],
+) -> Result<Answer> {
+    let state: State = parse("state-machine.get", state)?;
+    let stats: Stats = parse("broker.stats-get", stats)?;
+    let log: Log = parse("log.stats-get", log)?;
+    Ok(Answer {
+        info: info.clone(),
+        start_time,
+        state: state.state,
+        messages: totals.messages(&stats),
+        log_messages: totals.log(&log),
+        log_ring: log.ring_used,
+    })
+}
+
 /// What a scrape shows.
-struct Answer {
+pub(super) struct Answer {
     info: [String; 4],
     start_time: Option<f64>,
     state: String,
@@ -109,7 +118,7 @@ struct Answer {
     log_ring: i64,
 }
 
-fn show(answer: &Answer) -> Vec<Family> {
+pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let mut info = INFO.family();
     info.add(&answer.info.each_ref().map(String::as_str), 1.0);
     let mut start_time = START_TIME.family();
@@ -176,7 +185,7 @@ struct Log {
 
 /// Anyone may clear the broker's counts; these go on.
 #[derive(Default)]
-struct Totals {
+pub(super) struct Totals {
     messages: [[Total; 4]; 2],
     log: [Total; 2],
 }

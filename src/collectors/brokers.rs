@@ -34,14 +34,21 @@ pub fn start(context: &Context) -> Result<()> {
         (c"groups.get", r#"{"name":"broker.torpid"}"#),
     ];
     context.poll_all(questions, INTERVAL, move |[online, torpid]| {
-        let [online, torpid] = [members(online, size)?, members(torpid, size)?];
-        latest.set(Brokers::new(&online, &torpid));
+        latest.set(read([online, torpid], size)?);
         Ok(())
     })
 }
 
+pub(super) fn read(
+    [online, torpid]: [&str; 2],
+    size: usize,
+) -> Result<Brokers> {
+    let [online, torpid] = [members(online, size)?, members(torpid, size)?];
+    Ok(Brokers::new(&online, &torpid))
+}
+
 #[derive(Debug, PartialEq)]
-struct Brokers {
+pub(super) struct Brokers {
     online: usize,
     torpid: usize,
     offline: usize,
@@ -56,7 +63,7 @@ impl Brokers {
     }
 }
 
-fn show(brokers: &Brokers) -> Vec<Family> {
+pub(super) fn show(brokers: &Brokers) -> Vec<Family> {
     let mut family = BROKERS.family();
     family.add(&["online"], brokers.online as f64);
     family.add(&["torpid"], brokers.torpid as f64);

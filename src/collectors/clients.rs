@@ -42,30 +42,37 @@ pub fn start(context: &Context) -> Result<()> {
     let mut connects = Total::default();
     let questions = [(c"connector-local.stats-get", "{}")];
     context.poll_all(questions, INTERVAL, move |[reply]| {
-        let stats: Stats = parse(STATS, reply)?;
-        latest.set(stats.server.map(|server| Answer {
-            connects: connects.follow(server.connects),
-            clients: server.clients.len(),
-            backlog: server.clients.iter().map(|c| c.rxbacklog).sum(),
-        }));
+        latest.set(read(&mut connects, reply)?);
         Ok(())
     })
 }
 
-/// What a scrape shows.
-struct Answer {
-    connects: f64,
-    clients: usize,
-    backlog: i64,
+pub(super) fn read(
+    connects: &mut Total,
+    reply: &str,
+) -> Result<Option<Answer>> {
+    let stats: Stats = parse(STATS, reply)?;
+    Ok(stats.server.map(|server| Answer {
+        connects: connects.follow(server.connects),
+        clients: server.clients.len(),
+        backlog: server.clients.iter().map(|c| c.rxbacklog as f64).sum(),
+    }))
 }
 
-fn show(answer: &Option<Answer>) -> Vec<Family> {
+/// What a scrape shows.
+pub(super) struct Answer {
+    connects: f64,
+    clients: usize,
+    backlog: f64,
+}
+
+pub(super) fn show(answer: &Option<Answer>) -> Vec<Family> {
     let Some(answer) = answer else { return Vec::new() };
     let (mut clients, mut connects) = (CLIENTS.family(), CONNECTS.family());
     let mut backlog = BACKLOG.family();
     clients.add(&[], answer.clients as f64);
     connects.add(&[], answer.connects);
-    backlog.add(&[], answer.backlog as f64);
+    backlog.add(&[], answer.backlog);
     vec![clients, connects, backlog]
 }
 

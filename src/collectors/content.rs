@@ -41,13 +41,17 @@ pub fn start(context: &Context) -> Result<()> {
     let latest = Latest::register(context, SPECS, show)?;
     let questions = [(c"content.stats-get", "{}")];
     context.poll_all(questions, INTERVAL, move |[reply]| {
-        latest.set(parse("content.stats-get", reply)?);
+        latest.set(read(reply)?);
         Ok(())
     })
 }
 
+pub(super) fn read(reply: &str) -> Result<Stats> {
+    parse("content.stats-get", reply)
+}
+
 #[derive(Deserialize)]
-struct Stats {
+pub(super) struct Stats {
     count: i64,
     valid: i64,
     dirty: i64,
@@ -63,11 +67,11 @@ struct Mmap {
     blobs: i64,
 }
 
-fn show(stats: &Stats) -> Vec<Family> {
+pub(super) fn show(stats: &Stats) -> Vec<Family> {
     let mut blobs = BLOBS.family();
-    blobs.add(&["clean"], (stats.valid - stats.dirty) as f64);
+    blobs.add(&["clean"], stats.valid as f64 - stats.dirty as f64);
     blobs.add(&["dirty"], stats.dirty as f64);
-    blobs.add(&["loading"], (stats.count - stats.valid) as f64);
+    blobs.add(&["loading"], stats.count as f64 - stats.valid as f64);
     let mut bytes = BYTES.family();
     bytes.add(&[], stats.size as f64);
     let mut flushing = FLUSHING.family();

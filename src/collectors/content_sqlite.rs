@@ -57,10 +57,14 @@ pub fn start(context: &Context) -> Result<()> {
     let mut totals = Totals::default();
     let questions = [(c"content-sqlite.stats-get", "{}")];
     context.poll_all(questions, INTERVAL, move |[reply]| {
-        let stats = parse(STATS, reply)?;
-        latest.set(Answer { totals: totals.follow(&stats), stats });
+        latest.set(read(&mut totals, reply)?);
         Ok(())
     })
+}
+
+pub(super) fn read(totals: &mut Totals, reply: &str) -> Result<Answer> {
+    let stats = parse(STATS, reply)?;
+    Ok(Answer { totals: totals.follow(&stats), stats })
 }
 
 #[derive(Deserialize)]
@@ -87,7 +91,7 @@ impl Stats {
 }
 
 #[derive(Default)]
-struct Totals([Timed; 2]);
+pub(super) struct Totals([Timed; 2]);
 
 impl Totals {
     /// Numbers and seconds.
@@ -103,12 +107,12 @@ impl Totals {
 }
 
 /// What a scrape shows.
-struct Answer {
+pub(super) struct Answer {
     stats: Stats,
     totals: [(f64, f64); 2],
 }
 
-fn show(answer: &Answer) -> Vec<Family> {
+pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let Answer { stats, totals } = answer;
     let mut objects = OBJECTS.family();
     objects.add(&[], stats.object_count as f64);

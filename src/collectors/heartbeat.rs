@@ -36,20 +36,24 @@ pub fn start(context: &Context) -> Result<()> {
     let latest = Latest::register(context, SPECS, show)?;
     let mut beats = Total::default();
     context.poll(c"heartbeat.stats-get", "{}", INTERVAL, move |reply| {
-        let stats: Stats = parse("heartbeat.stats-get", reply)?;
-        latest.set((beats.follow(stats.count), stats));
+        latest.set(read(&mut beats, reply)?);
         Ok(())
     })
 }
 
+pub(super) fn read(beats: &mut Total, reply: &str) -> Result<(f64, Stats)> {
+    let stats: Stats = parse("heartbeat.stats-get", reply)?;
+    Ok((beats.follow(stats.count), stats))
+}
+
 #[derive(Deserialize)]
-struct Stats {
+pub(super) struct Stats {
     count: i64,
     period: f64,
     timeout: Option<f64>,
 }
 
-fn show((count, stats): &(f64, Stats)) -> Vec<Family> {
+pub(super) fn show((count, stats): &(f64, Stats)) -> Vec<Family> {
     let mut beats = BEATS.family();
     beats.add(&[], *count);
     let mut period = PERIOD.family();

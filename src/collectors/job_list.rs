@@ -35,21 +35,25 @@ pub fn start(context: &Context) -> Result<()> {
     let latest = Latest::register(context, SPECS, show)?;
     let jobs = context.jobs.clone();
     context.poll(c"job-list.job-stats", "{}", INTERVAL, move |reply| {
-        let stats: Stats = parse("job-list.job-stats", reply)?;
-        let drift = drift(&jobs, &stats.all.job_states);
-        latest.set(Answer { retained: stats.by_queue(), drift });
+        latest.set(read(&jobs, reply)?);
         Ok(())
     })
 }
 
+pub(super) fn read(jobs: &Jobs, reply: &str) -> Result<Answer> {
+    let stats: Stats = parse("job-list.job-stats", reply)?;
+    let drift = drift(jobs, &stats.all.job_states);
+    Ok(Answer { retained: stats.by_queue(), drift })
+}
+
 /// What a scrape shows.
-struct Answer {
+pub(super) struct Answer {
     retained: Vec<Queue>,
     /// None until there is a count of ours to compare.
     drift: Option<[i64; State::ACTIVE.len()]>,
 }
 
-fn show(answer: &Answer) -> Vec<Family> {
+pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let (mut retained, mut drift) = (RETAINED.family(), DRIFT.family());
     for queue in &answer.retained {
         for (result, count) in queue.results() {
@@ -70,10 +74,11 @@ fn drift(jobs: &Jobs, theirs: &States) -> Option<[i64; State::ACTIVE.len()]> {
     if !table.synced() {
         return None;
     }
-    let mut drift = theirs.active().map(|count| -count);
+    let mut drift = theirs.active().map(i64::saturating_neg);
     for queue in table.totals().queues() {
         for (drift, jobs) in drift.iter_mut().zip(queue.jobs) {
-            *drift += i64::try_from(jobs).unwrap_or(i64::MAX);
+            let jobs = i64::try_from(jobs).unwrap_or(i64::MAX);
+            *drift = drift.saturating_add(jobs);
         }
     }
     Some(drift)
@@ -131,11 +136,15 @@ impl Stats {
     fn by_queue(self) -> Vec<Queue> {
         let Self { all: mut rest, mut queues } = self;
         for queue in &queues {
-            rest.job_states.inactive -= queue.job_states.inactive;
-            rest.successful -= queue.successful;
-            rest.failed -= queue.failed;
-            rest.canceled -= queue.canceled;
-            rest.timeout -= queue.timeout;
+            for (rest, of_queue) in [
+                (&mut rest.job_states.inactive, queue.job_states.inactive),
+                (&mut rest.successful, queue.successful),
+                (&mut rest.failed, queue.failed),
+                (&mut rest.canceled, queue.canceled),
+                (&mut rest.timeout, queue.timeout),
+            ] {
+                *rest = rest.saturating_sub(of_queue);
+            }
         }
         if queues.is_empty() || rest.job_states.inactive > 0 {
             queues.push(rest);

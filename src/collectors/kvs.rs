@@ -80,13 +80,17 @@ pub fn start(context: &Context) -> Result<()> {
     let mut totals = Totals::default();
     let questions = [(c"kvs.stats-get", "{}")];
     context.poll_all(questions, INTERVAL, move |[reply]| {
-        latest.set(answer(&mut totals, parse(STATS, reply)?));
+        latest.set(read(&mut totals, reply)?);
         Ok(())
     })
 }
 
+pub(super) fn read(totals: &mut Totals, reply: &str) -> Result<Answer> {
+    Ok(answer(totals, parse(STATS, reply)?))
+}
+
 #[derive(Default)]
-struct Totals {
+pub(super) struct Totals {
     faults: Total,
     commits: Total,
 }
@@ -104,7 +108,7 @@ fn answer(totals: &mut Totals, stats: Stats) -> Answer {
 }
 
 /// What a scrape shows.
-struct Answer {
+pub(super) struct Answer {
     cache: Cache,
     primary: Option<Namespace>,
     namespaces: usize,
@@ -163,12 +167,12 @@ struct Namespace {
     revision: i64,
 }
 
-fn show(answer: &Answer) -> Vec<Family> {
+pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let cache = &answer.cache;
     let mut objects = OBJECTS.family();
     // the incomplete have no size yet
-    let clean = cache.sizes.count - cache.dirty;
-    objects.add(&["clean"], clean as f64);
+    let clean = cache.sizes.count as f64 - cache.dirty as f64;
+    objects.add(&["clean"], clean);
     objects.add(&["dirty"], cache.dirty as f64);
     objects.add(&["incomplete"], cache.incomplete as f64);
     let mut bytes = BYTES.family();

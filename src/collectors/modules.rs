@@ -118,7 +118,7 @@ pub fn list(context: &Context, f: impl FnOnce(Result<Vec<Module>>) + 'static) {
     );
 }
 
-fn read(reply: &str) -> Result<Vec<Module>> {
+pub(super) fn read(reply: &str) -> Result<Vec<Module>> {
     #[derive(Deserialize)]
     struct List {
         mods: Vec<Module>,
@@ -129,7 +129,7 @@ fn read(reply: &str) -> Result<Vec<Module>> {
 /// Sorts modules by name and leaves out those that are too many, each of
 /// which would have one series in every family. Returns how many series that
 /// are.
-fn keep(modules: &mut Vec<Module>) -> u64 {
+pub(super) fn keep(modules: &mut Vec<Module>) -> u64 {
     modules.sort_by(|a, b| a.name.cmp(&b.name));
     modules.dedup_by(|a, b| a.name == b.name);
     let dropped = modules.len().saturating_sub(MAX);
@@ -137,7 +137,7 @@ fn keep(modules: &mut Vec<Module>) -> u64 {
     (dropped * SPECS.len()) as u64
 }
 
-fn show(modules: &Vec<Module>) -> Vec<Family> {
+pub(super) fn show(modules: &Vec<Module>) -> Vec<Family> {
     let mut info = INFO.family();
     let (mut sendq, mut recvq) = (SENDQ.family(), RECVQ.family());
     let mut cpu = CPU.family();
@@ -234,7 +234,7 @@ impl Cpu {
     }
 }
 
-fn cpu_seconds(reply: &str) -> Result<f64> {
+pub(super) fn cpu_seconds(reply: &str) -> Result<f64> {
     #[derive(Deserialize)]
     struct Usage {
         utime: f64,

@@ -51,7 +51,7 @@ pub fn start(context: &Context) -> Result<()> {
 }
 
 #[derive(Debug, PartialEq)]
-struct Node {
+pub(super) struct Node {
     hostname: String,
     rank: u32,
     up: bool,
@@ -59,7 +59,9 @@ struct Node {
 }
 
 /// The nodes, and how many series are left out.
-fn read(reply: &str) -> std::result::Result<(Vec<Node>, u64), Malformed> {
+pub(super) fn read(
+    reply: &str,
+) -> std::result::Result<(Vec<Node>, u64), Malformed> {
     #[derive(Deserialize)]
     struct Status {
         #[serde(rename = "R")]
@@ -126,7 +128,7 @@ fn each<'a>(
     sets.map(|set| Ranges::parse(set)).collect()
 }
 
-fn show(nodes: &Vec<Node>) -> Vec<Family> {
+pub(super) fn show(nodes: &Vec<Node>) -> Vec<Family> {
     let (mut up, mut drained) = (UP.family(), DRAINED.family());
     for node in nodes {
         let rank = node.rank.to_string();

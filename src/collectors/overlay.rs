@@ -55,16 +55,20 @@ pub const SPECS: &[Spec] = &[HEALTH, CHILDREN, CONNECTED, RPCS, QUEUE];
 pub fn start(context: &Context) -> Result<()> {
     let latest = Latest::register(context, SPECS, show)?;
     let questions = [(c"overlay.health", "{}"), (c"overlay.stats-get", "{}")];
-    context.poll_all(questions, INTERVAL, move |[health, stats]| {
-        let health = parse("overlay.health", health)?;
-        let stats = parse("overlay.stats-get", stats)?;
-        latest.set(Answer { health, stats });
+    context.poll_all(questions, INTERVAL, move |replies| {
+        latest.set(read(replies)?);
         Ok(())
     })
 }
 
+pub(super) fn read([health, stats]: [&str; 2]) -> Result<Answer> {
+    let health = parse("overlay.health", health)?;
+    let stats = parse("overlay.stats-get", stats)?;
+    Ok(Answer { health, stats })
+}
+
 /// What a scrape shows.
-struct Answer {
+pub(super) struct Answer {
     health: Health,
     stats: Stats,
 }
@@ -96,7 +100,7 @@ struct Queues {
     recvq: i64,
 }
 
-fn show(answer: &Answer) -> Vec<Family> {
+pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let Answer { health, stats } = answer;
     let mut own = HEALTH.family();
     for (status, count) in by_status([&*health.status].into_iter()) {

@@ -49,21 +49,28 @@ pub fn start(context: &Context) -> Result<()> {
     context.scope.every(INTERVAL, move || round.clone().start())
 }
 
-#[derive(Deserialize)]
-struct List {
-    queues: Vec<String>,
+pub(super) fn list(reply: &str) -> Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct List {
+        queues: Vec<String>,
+    }
+    parse(LIST, reply).map(|list: List| list.queues)
+}
+
+pub(super) fn status(reply: &str) -> Result<Status> {
+    parse(STATUS, reply)
 }
 
 #[derive(Deserialize)]
-struct Status {
+pub(super) struct Status {
     enable: bool,
     start: bool,
 }
 
 /// A queue's name and status.
-type Queue = (String, Status);
+pub(super) type Queue = (String, Status);
 
-fn show(queues: &Vec<Queue>) -> Vec<Family> {
+pub(super) fn show(queues: &Vec<Queue>) -> Vec<Family> {
     let (mut enabled, mut started) = (ENABLED.family(), STARTED.family());
     for (name, status) in queues {
         enabled.add(&[name], f64::from(u8::from(status.enable)));
@@ -94,12 +101,9 @@ impl Round {
             c"job-manager.queue-list",
             "{}",
             INTERVAL,
-            move |reply| {
-                let list = reply.and_then(|reply| parse(LIST, reply));
-                match list {
-                    Ok(list) => round.ask_each(list),
-                    Err(error) => round.finish(Err(error)),
-                }
+            move |reply| match reply.and_then(list) {
+                Ok(names) => round.ask_each(names),
+                Err(error) => round.finish(Err(error)),
             },
         );
         if let Err(error) = asked {
@@ -107,11 +111,11 @@ impl Round {
         }
     }
 
-    fn ask_each(self: Rc<Self>, list: List) {
+    fn ask_each(self: Rc<Self>, names: Vec<String>) {
         // an empty list stands for the anonymous queue, which has no name
-        let names = match list.queues.is_empty() {
+        let names = match names.is_empty() {
             true => vec![None],
-            false => list.queues.into_iter().map(Some).collect(),
+            false => names.into_iter().map(Some).collect(),
         };
         self.pending.set(names.len());
         for name in names {
@@ -126,10 +130,8 @@ impl Round {
                 INTERVAL,
                 move |reply| {
                     let name = name.unwrap_or_default();
-                    let status = reply
-                        .and_then(|reply| parse(STATUS, reply))
-                        .map(|status: Status| (name, status));
-                    round.answered(status);
+                    let status = reply.and_then(status);
+                    round.answered(status.map(|status| (name, status)));
                 },
             );
             if let Err(error) = asked {
@@ -180,17 +182,15 @@ mod tests {
 
     #[test]
     fn reads_real_answers() {
-        let list: List =
-            parse(LIST, r#"{"queues":["batch","debug"]}"#).unwrap();
-        assert_eq!(list.queues, ["batch", "debug"]);
-        let status: Status = parse(
-            STATUS,
+        let queues = list(r#"{"queues":["batch","debug"]}"#).unwrap();
+        assert_eq!(queues, ["batch", "debug"]);
+        let stopped = status(
             r#"{"enable":true,"start":false,"blocked":"scheduler",
                 "stop_reason":"Scheduler is offline"}"#,
         )
         .unwrap();
-        assert!(!status.start);
-        let error = parse::<Status>(STATUS, "{}").err().unwrap();
+        assert!(!stopped.start);
+        let error = status("{}").err().unwrap();
         assert!(error.text.starts_with("job-manager.queue-status: missing"));
     }
 }

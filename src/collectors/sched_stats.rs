@@ -104,10 +104,10 @@ pub fn start(context: &Context) -> Result<()> {
         let (latest, totals) = (latest.clone(), totals.clone());
         let again = asking.clone();
         scheduler::provider(&asking, move |provider| {
-            ask(&again, provider, move |stats| {
-                round.finish(stats.map(|stats| {
-                    let totals = totals.borrow_mut().follow(&stats);
-                    latest.set(Answer { stats, totals });
+            ask(&again, provider, move |answer| {
+                round.finish(answer.and_then(|[reply]| {
+                    latest.set(read(&mut totals.borrow_mut(), &reply)?);
+                    Ok(())
                 }));
             });
         });
@@ -117,7 +117,7 @@ pub fn start(context: &Context) -> Result<()> {
 fn ask(
     context: &Context,
     provider: Result<String>,
-    f: impl FnOnce(Result<Stats>) + 'static,
+    f: impl FnOnce(Result<[String; 1]>) + 'static,
 ) {
     let topic = provider.and_then(|name| {
         // the part of Fluxion that provides `sched` lists jobs; the other
@@ -130,14 +130,17 @@ fn ask(
             .map_err(|error| Error::invalid(error.to_string()))
     });
     match topic {
-        Ok(topic) => context.ask([(topic, "{}")], TIMEOUT, |answer| {
-            f(answer.and_then(|[reply]| parse(STATS, &reply)));
-        }),
+        Ok(topic) => context.ask([(topic, "{}")], TIMEOUT, f),
         Err(error) => f(Err(error)),
     }
 }
 
 const STATS: &str = "the scheduler's stats-get";
+
+pub(super) fn read(totals: &mut Totals, reply: &str) -> Result<Answer> {
+    let stats = parse(STATS, reply)?;
+    Ok(Answer { totals: totals.follow(&stats), stats })
+}
 
 /// What a scheduler may say; each says a part of it.
 #[derive(Deserialize)]
@@ -216,7 +219,7 @@ type Counts<T> = [[T; 2]; 3];
 
 /// The scheduler's counts begin again when it is loaded again.
 #[derive(Default)]
-struct Totals(Counts<Total>);
+pub(super) struct Totals(Counts<Total>);
 
 impl Totals {
     fn follow(&mut self, stats: &Stats) -> Counts<Option<f64>> {
@@ -234,12 +237,12 @@ impl Totals {
 }
 
 /// What a scrape shows.
-struct Answer {
+pub(super) struct Answer {
     stats: Stats,
     totals: Counts<Option<f64>>,
 }
 
-fn show(answer: &Answer) -> Vec<Family> {
+pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let Answer { stats, totals } = answer;
     let [passes, yields, matches] = totals;
     let mut times = MATCH_TIME.family();

@@ -51,8 +51,7 @@ pub fn start(context: &Context) -> Result<()> {
             let questions = [(c"job-manager.alloc-query", "{}")];
             again.ask(questions, INTERVAL, move |answer| {
                 round.finish(answer.and_then(|[reply]| {
-                    let query = parse(QUERY, &reply)?;
-                    latest.set(Answer { module, query });
+                    latest.set(read(module, &reply)?);
                     Ok(())
                 }));
             });
@@ -65,7 +64,7 @@ pub fn provider(context: &Context, f: impl FnOnce(Result<String>) + 'static) {
     modules::list(context, move |modules| f(modules.and_then(find)));
 }
 
-fn find(modules: Vec<Module>) -> Result<String> {
+pub(super) fn find(modules: Vec<Module>) -> Result<String> {
     let is_sched = |module: &Module| {
         module.services.iter().any(|service| service == "sched")
     };
@@ -75,8 +74,12 @@ fn find(modules: Vec<Module>) -> Result<String> {
         .ok_or_else(|| Error::new(libc::ENOSYS, "no scheduler is loaded"))
 }
 
+pub(super) fn read(module: String, reply: &str) -> Result<Answer> {
+    Ok(Answer { module, query: parse(QUERY, reply)? })
+}
+
 /// What a scrape shows.
-struct Answer {
+pub(super) struct Answer {
     module: String,
     query: Query,
 }
@@ -87,7 +90,7 @@ struct Query {
     alloc_pending: i64,
 }
 
-fn show(answer: &Answer) -> Vec<Family> {
+pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let mut info = INFO.family();
     info.add(&[&answer.module], 1.0);
     let mut queue_length = QUEUE_LENGTH.family();

@@ -17,7 +17,7 @@ pub struct Total {
 impl Total {
     /// Takes a reading and returns the total. The first reading counts whole.
     pub fn follow(&mut self, reading: i64) -> f64 {
-        self.total += self.growth(reading);
+        self.total = self.total.saturating_add(self.growth(reading));
         self.last = Some(reading);
         self.total as f64
     }
@@ -25,7 +25,9 @@ impl Total {
     fn growth(&self, reading: i64) -> i64 {
         // an int that is full goes on below zero: the difference modulo 2^32
         // is right all the same
-        let grown = self.last.map(|last| (reading - last).rem_euclid(1 << 32));
+        let grown = self
+            .last
+            .map(|last| reading.wrapping_sub(last).rem_euclid(1 << 32));
         match grown {
             Some(grown) if grown < LEAP => grown,
             _ => reading.max(0),

@@ -30,7 +30,9 @@ use files::Files;
 use policy::Policy;
 
 pub use password::{MAX_COST, check_hash};
+pub use sans::names;
 pub(super) use tls::accept;
+pub use visit::{Credentials, credentials};
 pub(super) use visit::{Denial, Visit};
 
 /// How often at most files are looked at.
@@ -132,7 +134,7 @@ impl Access {
     }
 
     /// Whether a client may connect at all.
-    pub(super) fn admits(&self, peer: Peer) -> bool {
+    pub fn admits(&self, peer: Peer) -> bool {
         let allow = &self.settings.allow;
         match peer {
             Peer::Ip(ip) if !allow.is_empty() => {

@@ -16,10 +16,12 @@ pub(super) const WORTHWHILE: usize = 1400;
 
 /// How the bytes of an answer are coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coding {
+pub enum Coding {
     /// As they are.
     Identity,
+    /// RFC 1952.
     Gzip,
+    /// RFC 8878.
     Zstd,
 }
 

@@ -9,7 +9,7 @@
 //! The types are those of <https://github.com/kubernetes/metrics>.
 
 mod quantity;
-mod selector;
+pub mod selector;
 
 use form_urlencoded::parse;
 use hyper::StatusCode;

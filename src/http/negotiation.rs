@@ -20,7 +20,7 @@ const VERSIONS: [&str; 2] = ["1.0.0", "0.0.1"];
 ///
 /// OpenMetrics is for those who name it, not for `*/*`. They get it if they
 /// want it no less than the text format.
-pub(super) fn format(headers: &HeaderMap) -> Format {
+pub fn format(headers: &HeaderMap) -> Format {
     let mut openmetrics = None;
     // by what is named ever more exactly, the last of which counts
     let mut text = [None; 3];
@@ -49,7 +49,7 @@ pub(super) fn format(headers: &HeaderMap) -> Format {
 ///
 /// zstd is for those who name it, not for `*`. Who refuses everything gets
 /// the bytes as they are.
-pub(super) fn coding(headers: &HeaderMap) -> Coding {
+pub fn coding(headers: &HeaderMap) -> Coding {
     let [mut zstd, mut gzip, mut identity, mut any] = [None; 4];
     for range in ranges(headers, ACCEPT_ENCODING) {
         let wish = match &*range.kind {

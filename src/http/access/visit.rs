@@ -112,13 +112,16 @@ impl Policy {
     }
 }
 
-enum Credentials<'a> {
+/// What a client says of who it is.
+pub enum Credentials<'a> {
+    /// A name and a password.
     Basic(String, Vec<u8>),
+    /// A token.
     Bearer(&'a [u8]),
 }
 
 /// Reads `Authorization`.
-fn credentials(value: &[u8]) -> Option<Credentials<'_>> {
+pub fn credentials(value: &[u8]) -> Option<Credentials<'_>> {
     let space = value.iter().position(|b| *b == b' ')?;
     let (scheme, rest) = value.split_at(space);
     let rest = rest.trim_ascii();

@@ -3,7 +3,7 @@
 
 /// Which series are meant.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Selector(Vec<Requirement>);
+pub struct Selector(Vec<Requirement>);
 
 #[derive(Debug, PartialEq, Eq)]
 struct Requirement {
@@ -16,7 +16,7 @@ struct Requirement {
 
 impl Selector {
     /// The error says what is wrong with it.
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
@@ -25,10 +25,7 @@ impl Selector {
     }
 
     /// Whether series with these labels are among them.
-    pub(super) fn matches<'a>(
-        &self,
-        label: impl Fn(&str) -> Option<&'a str>,
-    ) -> bool {
+    pub fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.0.iter().all(|required| {
             let found = label(&required.label).is_some_and(|found| {
                 let values = required.values.as_ref();
