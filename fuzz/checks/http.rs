@@ -51,8 +51,7 @@ impl Fixture {
             requests: 20,
             ..Limits::default()
         };
-        let mut server =
-            Server::start(site.clone(), limits.clone(), "http").unwrap();
+        let mut server = Server::start(site.clone(), limits, "http").unwrap();
         let access = Access::new(settings).unwrap();
         server.set_rules(limits, Arc::new(access));
         let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
