@@ -20,6 +20,7 @@ const FUNCTIONS: &[&str] = &[
     "flux_get_reactor",
     "flux_log",
     "flux_msg_get_rolemask",
+    "flux_msg_get_userid",
     "flux_msg_handler_allow_rolemask",
     "flux_msg_handler_create",
     "flux_msg_handler_destroy",

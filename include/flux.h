@@ -110,6 +110,7 @@ void flux_msg_handler_allow_rolemask (flux_msg_handler_t *mh,
 void flux_msg_handler_start (flux_msg_handler_t *mh);
 void flux_msg_handler_destroy (flux_msg_handler_t *mh);
 int flux_msg_get_rolemask (const flux_msg_t *msg, uint32_t *rolemask);
+int flux_msg_get_userid (const flux_msg_t *msg, uint32_t *userid);
 int flux_request_decode (const flux_msg_t *msg,
                          const char **topic,
                          const char **s);

@@ -14,6 +14,7 @@ pub mod brokers;
 pub mod clients;
 pub mod content;
 pub mod content_sqlite;
+pub mod custom;
 pub mod exporter;
 pub mod family;
 pub mod health;
@@ -45,6 +46,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Deserialize;
 
 use crate::config::Config;
+use crate::custom::name;
 use crate::exposition::{Families, Source};
 use crate::flux::{Error, Result, Scope};
 use crate::job::{Table, Time};
@@ -189,6 +191,13 @@ pub const ALL: &[Entry] = &[
         start: content_sqlite::start,
     },
     Entry {
+        name: "custom",
+        every_rank: true,
+        on: true,
+        private: &[],
+        start: custom::start,
+    },
+    Entry {
         name: "kvs",
         every_rank: true,
         on: false,
@@ -228,6 +237,7 @@ pub const SPECS: &[&[Spec]] = &[
     sched_stats::SPECS,
     content::SPECS,
     content_sqlite::SPECS,
+    custom::SPECS,
     kvs::SPECS,
 ];
 
@@ -242,10 +252,44 @@ pub const OLDER: &[&[Spec]] = &[
     sched_stats::SPECS,
 ];
 
-/// Whether a family is one of those that Flux's private mode is to hide.
+/// What other names of ours begin with, those of the server and the process.
+const RESERVED: [&str; 2] = ["flux_exporter_", "process_"];
+
+/// Whether a family is one of those that Flux's private mode is to hide. So
+/// are all that are not ours: what they are about is not known here.
 pub fn is_private(family: &str) -> bool {
     let mut private = ALL.iter().flat_map(|entry| entry.private);
-    private.any(|spec| spec.name == family)
+    private.any(|spec| spec.name == family) || !is_ours(family)
+}
+
+fn is_ours(family: &str) -> bool {
+    RESERVED.iter().any(|start| family.starts_with(start))
+        || all_specs().any(|spec| spec.name == family)
+}
+
+fn all_specs() -> impl Iterator<Item = &'static Spec> {
+    SPECS.iter().copied().flatten()
+}
+
+/// A name of ours that a name with this prefix could be, or be taken for.
+pub fn begins(prefix: &str) -> Option<&'static str> {
+    let reserved = RESERVED
+        .into_iter()
+        .find(|start| start.starts_with(prefix) || prefix.starts_with(start));
+    let clashes = |spec: &&Spec| {
+        let stem = name::stem(spec.name);
+        let mut samples = name::SUFFIXES.iter().map(|s| format!("{stem}{s}"));
+        spec.name.starts_with(prefix) || samples.any(|s| s.starts_with(prefix))
+    };
+    reserved.or_else(|| all_specs().find(clashes).map(|spec| spec.name))
+}
+
+/// A name of ours that a family of this name could be taken for.
+pub fn resembles(family: &str) -> Option<&'static str> {
+    let reserved = RESERVED.into_iter().find(|start| family.starts_with(start));
+    let stem = name::stem(family);
+    let clashes = |spec: &&Spec| name::stem(spec.name) == stem;
+    reserved.or_else(|| all_specs().find(clashes).map(|spec| spec.name))
 }
 
 /// What a collector is given.
@@ -263,6 +307,31 @@ pub struct Context {
     pub jobs: Jobs,
     /// The settings at the time of loading.
     pub config: Rc<Config>,
+    /// Those who want to know of others.
+    pub reloads: Reloads,
+}
+
+/// What is to be done when other settings are put into force.
+#[derive(Clone, Default)]
+pub struct Reloads(Rc<RefCell<Vec<Box<dyn Fn(&Config)>>>>);
+
+impl Reloads {
+    /// Has `f` told of settings that are in force from now on: it must not
+    /// fail, since what can is checked when they are read.
+    pub fn push(&self, f: impl Fn(&Config) + 'static) {
+        self.0.borrow_mut().push(Box::new(f));
+    }
+
+    /// Tells all.
+    pub fn run(&self, config: &Config) {
+        self.0.borrow().iter().for_each(|f| f(config));
+    }
+
+    /// Forgets all, and what they hold.
+    pub fn clear(&self) {
+        let all = self.0.take();
+        drop(all);
+    }
 }
 
 impl Context {

@@ -7,6 +7,7 @@
 mod access;
 mod buckets;
 mod collectors;
+mod custom;
 mod fsd;
 mod input;
 mod listen;
@@ -40,6 +41,8 @@ pub struct Config {
     pub access: Settings,
     /// What clients may take.
     pub limits: Limits,
+    /// What others may publish.
+    pub custom: crate::custom::Settings,
     /// Whether an address that is taken fails the load, instead of being
     /// tried again later.
     pub strict: bool,
@@ -55,6 +58,7 @@ impl Default for Config {
             socket_owner: String::new(),
             access: Settings::default(),
             limits: Limits::default(),
+            custom: crate::custom::Settings::default(),
             strict: false,
         }
     }

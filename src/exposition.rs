@@ -19,7 +19,7 @@ use prometheus::{TextEncoder, proto::MetricFamily};
 
 pub use created::Created;
 pub use families::{Families, Source, collected};
-pub use family::{Family, Spec};
+pub use family::{Family, Given, Spec};
 
 /// A format of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -11,6 +11,8 @@
 //!   them.
 //! - [`collectors`]: one file for each subject that metrics are about; each
 //!   listens to Flux and keeps totals.
+//! - [`custom`]: metrics that others publish: updates in, families out, and
+//!   no I/O.
 //! - [`exposition`]: what a scrape reads, as text.
 //! - [`http`]: the thread that serves them, to those that may read; it knows a
 //!   registry and nothing of Flux.
@@ -60,6 +62,7 @@
 
 pub mod collectors;
 pub mod config;
+pub mod custom;
 pub mod exposition;
 #[allow(unsafe_code)]
 pub mod flux;

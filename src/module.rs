@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::collectors::health::Health;
-use crate::collectors::{self, Context, Jobs};
+use crate::collectors::{self, Context, Jobs, Reloads};
 use crate::config::Config;
 use crate::exposition::Families;
 use crate::flux::{self, Error, Handle, Level, OnPanic, Result, Scope};
@@ -33,6 +33,7 @@ const CONFIG_TIMEOUT: f64 = 10.0;
 pub struct Module {
     /// The module's own requests and timers, and one scope a collector.
     scopes: Vec<Scope>,
+    reloads: Reloads,
     listeners: Listeners,
 }
 
@@ -51,7 +52,11 @@ impl flux::run::Module for Module {
         let scope = Scope::new(handle, "module", OnPanic::Continue);
         let listeners = Listeners::new(scope.clone(), server);
         // From here on an early return must end what was begun.
-        let mut module = Self { scopes: vec![scope], listeners };
+        let mut module = Self {
+            scopes: vec![scope],
+            reloads: Reloads::default(),
+            listeners,
+        };
         match module.start(handle, args, config, rules, jobs, families, site) {
             Ok(()) => Ok(module),
             Err(error) => {
@@ -65,6 +70,7 @@ impl flux::run::Module for Module {
         for scope in &self.scopes {
             scope.close();
         }
+        self.reloads.clear();
         if !self.listeners.stop(STOP_TIMEOUT) {
             // Unloading code that still runs would crash the broker.
             let pinned = flux::thread::pin_library();
@@ -118,6 +124,7 @@ impl Module {
                 all: all.clone(),
                 jobs: jobs.clone(),
                 config: config.clone(),
+                reloads: self.reloads.clone(),
             };
             (entry.start)(&context).map_err(|e| e.context(name))?;
         }
@@ -135,6 +142,7 @@ impl Module {
             all,
             listeners: self.listeners.clone(),
             site,
+            reloads: self.reloads.clone(),
         }
         .start(&handle.name())
     }

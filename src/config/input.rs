@@ -59,6 +59,15 @@ impl<'a> Input<'a> {
 
     /// A duration within what makes sense for a timeout.
     pub(super) fn timeout(self) -> Result<Duration, String> {
+        self.seconds(0.1..=3600.0, "100ms to 1h").map(Duration::from_secs_f64)
+    }
+
+    /// A duration in seconds, within a range that is called `expected`.
+    pub(super) fn seconds(
+        self,
+        range: RangeInclusive<f64>,
+        expected: &str,
+    ) -> Result<f64, String> {
         let (seconds, got) = match self {
             Self::Json(Value::Number(number)) => {
                 (number.as_f64(), number.to_string())
@@ -70,9 +79,8 @@ impl<'a> Input<'a> {
             Self::Arg(text) => (fsd::parse(text), format!("\"{text}\"")),
         };
         seconds
-            .filter(|seconds| (0.1..=3600.0).contains(seconds))
-            .map(Duration::from_secs_f64)
-            .ok_or_else(|| format!("expected 100ms to 1h, got {got}"))
+            .filter(|seconds| range.contains(seconds))
+            .ok_or_else(|| format!("expected {expected}, got {got}"))
     }
 
     pub(super) fn text(self) -> Result<&'a str, String> {

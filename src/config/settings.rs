@@ -2,8 +2,9 @@
 //! of each (a test compares the two), and how its value is read.
 
 use super::{
-    Config, access, buckets, collectors, input::Input, listen, socket,
+    Config, access, buckets, collectors, custom, input::Input, listen, socket,
 };
+use crate::custom::limits::MAX_TTL;
 
 /// One key of the `[prometheus]` table, which is also a module argument.
 #[derive(Debug, Clone, Copy)]
@@ -94,6 +95,43 @@ pub const SETTINGS: &[Setting] = &[
             put(
                 &mut config.limits.connections_per_address,
                 input.integer(1..=10_000),
+            )
+        },
+    },
+    Setting {
+        key: "custom-guests",
+        value: BOOLEAN,
+        default: "false",
+        help: "Let guests publish metrics too, under their user id and with a share of their own.",
+        read: |config, input| put(&mut config.custom.guests, input.boolean()),
+    },
+    Setting {
+        key: "custom-prefix",
+        value: "beginning of a name that no metric of ours has",
+        default: "flux_custom_",
+        help: "What the names of published metrics begin with.",
+        read: |config, input| {
+            put(&mut config.custom.prefix, custom::prefix(input))
+        },
+    },
+    Setting {
+        key: "custom-series",
+        value: "integer from 0 to 100000",
+        default: "2000",
+        help: "Series that may be published, the lines of histograms counted one by one; of families a quarter as many, and 256 bytes for each. Guests have half of this, and each of them a sixteenth.",
+        read: |config, input| {
+            put(&mut config.custom.series, input.integer(0..=100_000))
+        },
+    },
+    Setting {
+        key: "custom-ttl",
+        value: "duration from 1s to 7d",
+        default: "5m",
+        help: "How long a published series stays that is not refreshed, unless the update says so itself.",
+        read: |config, input| {
+            put(
+                &mut config.custom.ttl,
+                input.seconds(1.0..=MAX_TTL, "1s to 7d"),
             )
         },
     },

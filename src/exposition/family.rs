@@ -7,7 +7,9 @@
 //! There are thousands of numbers and a scrape should take microseconds: a
 //! family is a few vectors, whatever the number of its series.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use prometheus::core::Desc;
 use prometheus::proto::{
@@ -65,20 +67,41 @@ impl Spec {
 
     /// An empty family, to be filled.
     pub const fn family(self) -> Family {
-        Family {
-            spec: self,
-            labels: String::new(),
-            ends: Vec::new(),
-            values: Vec::new(),
-            bounds: Vec::new(),
-        }
+        Family::new(Shape::Ours(self))
     }
+}
+
+/// What is fixed about a family that nobody knew of when this was compiled.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Given {
+    /// The name, in full.
+    pub name: String,
+    /// What it means, a sentence.
+    pub help: String,
+    /// Counter, gauge or histogram.
+    pub kind: MetricType,
+    /// The label names, in the order of the values.
+    pub labels: Vec<String>,
+}
+
+impl Given {
+    /// An empty family, to be filled.
+    pub fn family(self: &Arc<Self>) -> Family {
+        Family::new(Shape::Given(self.clone()))
+    }
+}
+
+/// What is fixed about a family, ours or not.
+#[derive(Debug, Clone)]
+enum Shape {
+    Ours(Spec),
+    Given(Arc<Given>),
 }
 
 /// A family being filled.
 #[derive(Debug, Clone)]
 pub struct Family {
-    pub(super) spec: Spec,
+    shape: Shape,
     /// The label values of all series, one after the other.
     labels: String,
     /// Where each of them ends.
@@ -91,6 +114,66 @@ pub struct Family {
 }
 
 impl Family {
+    const fn new(shape: Shape) -> Self {
+        Self {
+            shape,
+            labels: String::new(),
+            ends: Vec::new(),
+            values: Vec::new(),
+            bounds: Vec::new(),
+        }
+    }
+
+    /// The name, in full.
+    pub fn name(&self) -> &str {
+        match &self.shape {
+            Shape::Ours(spec) => spec.name,
+            Shape::Given(given) => &given.name,
+        }
+    }
+
+    /// The same, to be kept.
+    pub(super) fn key(&self) -> Cow<'static, str> {
+        match &self.shape {
+            Shape::Ours(spec) => spec.name.into(),
+            Shape::Given(given) => given.name.clone().into(),
+        }
+    }
+
+    /// Whether it is not one of ours.
+    pub(super) fn is_given(&self) -> bool {
+        matches!(self.shape, Shape::Given(_))
+    }
+
+    pub(super) fn help(&self) -> &str {
+        match &self.shape {
+            Shape::Ours(spec) => spec.help,
+            Shape::Given(given) => &given.help,
+        }
+    }
+
+    pub(super) fn kind(&self) -> MetricType {
+        match &self.shape {
+            Shape::Ours(spec) => spec.kind,
+            Shape::Given(given) => given.kind,
+        }
+    }
+
+    /// How many labels each series has.
+    fn width(&self) -> usize {
+        match &self.shape {
+            Shape::Ours(spec) => spec.labels.len(),
+            Shape::Given(given) => given.labels.len(),
+        }
+    }
+
+    fn label_name(&self, i: usize) -> &str {
+        match &self.shape {
+            Shape::Ours(spec) => spec.labels[i],
+            Shape::Given(given) => &given.labels[i],
+        }
+    }
+
     /// Adds the value of a counter or a gauge.
     pub fn add(&mut self, labels: &[&str], value: f64) -> &mut Self {
         self.label(labels);
@@ -122,7 +205,7 @@ impl Family {
     }
 
     fn label(&mut self, values: &[&str]) {
-        debug_assert_eq!(values.len(), self.spec.labels.len());
+        debug_assert_eq!(values.len(), self.width());
         if self.ends.is_empty() && !values.is_empty() {
             // enough for most, which then do not have to grow
             self.labels.reserve(128);
@@ -138,7 +221,12 @@ impl Family {
     /// Whether it would be written alike.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         let bits = |value: &f64| value.to_bits(); // there are two zeros
-        self.spec.name == other.spec.name
+        let shape = match (&self.shape, &other.shape) {
+            (Shape::Ours(a), Shape::Ours(b)) => a.name == b.name,
+            (Shape::Given(a), Shape::Given(b)) => Arc::ptr_eq(a, b) || a == b,
+            _ => false,
+        };
+        shape
             && self.labels == other.labels
             && self.ends == other.ends
             && self.bounds == other.bounds
@@ -156,12 +244,12 @@ impl Family {
 
     /// The series, in the order they were added.
     pub(super) fn series(&self) -> impl Iterator<Item = Series<'_>> {
-        let width = match self.spec.kind {
+        let width = match self.kind() {
             MetricType::HISTOGRAM => self.bounds().len() + 2,
             _ => 1,
         };
         let values = self.values.chunks_exact(width);
-        let labels = self.spec.labels.len();
+        let labels = self.width();
         values.enumerate().map(move |(row, values)| Series {
             family: self,
             labels: row * labels,
@@ -181,9 +269,9 @@ impl Family {
         let metrics = self.series().map(|series| self.metric(&series));
         let mut family = MetricFamily::default();
         family.set_metric(metrics.collect());
-        family.set_name(self.spec.name.into());
-        family.set_help(self.spec.help.into());
-        family.set_field_type(self.spec.kind);
+        family.set_name(self.name().into());
+        family.set_help(self.help().into());
+        family.set_field_type(self.kind());
         family
     }
 
@@ -195,7 +283,7 @@ impl Family {
             pair
         });
         let mut metric = Metric::from_label(pairs.collect());
-        match self.spec.kind {
+        match self.kind() {
             MetricType::COUNTER => {
                 let mut counter = Counter::default();
                 counter.set_value(series.value());
@@ -237,13 +325,14 @@ impl<'a> Series<'a> {
     /// Names and values.
     pub(super) fn labels(
         &self,
-    ) -> impl Iterator<Item = (&'static str, &'a str)> + use<'a> {
-        let Family { spec, labels, ends, .. } = self.family;
+    ) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        let family = self.family;
+        let Family { labels, ends, .. } = family;
         let first = self.labels;
-        spec.labels.iter().enumerate().map(move |(i, name)| {
+        (0..family.width()).map(move |i| {
             let at = first + i;
             let start = if at == 0 { 0 } else { ends[at - 1] };
-            (*name, &labels[start..ends[at]])
+            (family.label_name(i), &labels[start..ends[at]])
         })
     }
 

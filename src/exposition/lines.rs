@@ -41,14 +41,14 @@ pub(super) struct Lines<'a> {
 impl Lines<'_> {
     /// All of a family.
     pub(super) fn family(&mut self, family: &Family, bounds: &mut Bounds) {
-        self.metadata(family.spec.kind, family.spec.help);
+        self.metadata(family.kind(), family.help());
         let bounds = bounds.write(self.format, family.bounds());
         for series in family.sorted() {
             self.labels.clear();
             for (name, value) in series.labels() {
                 self.label(name, value);
             }
-            match family.spec.kind {
+            match family.kind() {
                 MetricType::HISTOGRAM => self.histogram(&series, bounds),
                 _ => self.sample("", None, series.value()),
             }

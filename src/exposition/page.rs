@@ -1,6 +1,7 @@
 //! What was written last, so that only what changed is written anew: most
 //! numbers stay as they are from one scrape to the next.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::slice;
@@ -18,7 +19,7 @@ const MAX_KEPT: usize = 1 << 20;
 /// The last page in one format.
 #[derive(Default)]
 pub(super) struct Page {
-    families: BTreeMap<&'static str, Kept>,
+    families: BTreeMap<Cow<'static, str>, Kept>,
     kinds: Kinds,
     bounds: Bounds,
 }
@@ -69,6 +70,8 @@ impl Page {
             }
             let created = match format {
                 Format::Text => None,
+                // series of others come and go: since when is not known
+                _ if family.is_given() => None,
                 Format::OpenMetrics => created.of(full, process),
             };
             match (family, format) {
@@ -98,7 +101,7 @@ impl Page {
     /// Takes what is shown now, and forgets what is not.
     fn update(&mut self, families: Vec<Family>) {
         for family in families {
-            match self.families.entry(family.spec.name) {
+            match self.families.entry(family.key()) {
                 Entry::Vacant(entry) => drop(entry.insert(Kept::new(family))),
                 Entry::Occupied(entry) => entry.into_mut().update(family),
             }
@@ -145,7 +148,7 @@ impl Kept {
         }
         self.text.clear();
         (self.kind, self.created) = (kind, created);
-        let full = self.family.spec.name;
+        let full = self.family.name();
         let mut lines = Lines {
             format,
             text: &mut self.text,
@@ -166,19 +169,23 @@ enum Either<'a> {
 }
 
 impl<'a> Either<'a> {
-    fn name(&self) -> &'a str {
+    fn name(&self) -> &str {
         match self {
-            Self::Own(kept) => kept.family.spec.name,
+            Self::Own(kept) => kept.family.name(),
             Self::Other(family) => family.name(),
         }
     }
 
-    fn head(&self) -> Head<'a> {
+    fn is_given(&self) -> bool {
+        matches!(self, Self::Own(kept) if kept.family.is_given())
+    }
+
+    fn head(&self) -> Head<'_> {
         match self {
             Self::Own(kept) => {
-                let Family { spec, .. } = &kept.family;
-                Head::new(spec.name, spec.kind, || {
-                    kept.family.series().all(|series| series.value() == 1.0)
+                let family = &kept.family;
+                Head::new(family.name(), family.kind(), || {
+                    family.series().all(|series| series.value() == 1.0)
                 })
             }
             Self::Other(family) => openmetrics::head(family),

@@ -63,6 +63,19 @@ impl Request<'_> {
         }
     }
 
+    /// The user id of who sent it.
+    pub fn userid(&self) -> Result<u32> {
+        let mut userid = 0;
+        // SAFETY: the message is valid during the callback; `userid` is a
+        // valid place for the result.
+        let rc =
+            unsafe { sys::flux_msg_get_userid(self.message, &raw mut userid) };
+        match rc {
+            0.. => Ok(userid),
+            _ => Err(Error::last()),
+        }
+    }
+
     fn answer(&self, result: Result<String>) {
         let (h, message) = (self.handle.raw(), self.message);
         match result {
@@ -104,7 +117,8 @@ struct Service {
 
 impl Scope {
     /// Answers requests for `topic` with what `f` returns: a JSON payload,
-    /// "" for none, or an error.
+    /// "" for none, or an error. libflux sends nothing to those who said that
+    /// they want no answer.
     pub fn serve(
         &self,
         topic: &str,

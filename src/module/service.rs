@@ -10,7 +10,7 @@ use super::guard::{Guard, Rules};
 use super::listeners::Listeners;
 use crate::collectors::health::Health;
 use crate::collectors::jobs::metrics::SPECS;
-use crate::collectors::{self, Jobs};
+use crate::collectors::{self, Jobs, Reloads};
 use crate::config::Config;
 use crate::flux::{Error, Result, Role, Scope};
 use crate::http::Site;
@@ -32,6 +32,8 @@ pub struct Service {
     pub guard: Guard,
     /// What the endpoint counts.
     pub site: Arc<Site>,
+    /// Collectors that follow the settings.
+    pub reloads: Reloads,
 }
 
 impl Service {
@@ -62,6 +64,7 @@ impl Service {
         self.listeners.replace(&config.listen, rules.ownership)?;
         self.guard.set(&config, rules);
         self.set_buckets(config.buckets.as_slice());
+        self.reloads.run(&config);
         Ok(())
     }
 

@@ -221,6 +221,13 @@ exports! {
         0
     }
 
+    /// That is who runs this.
+    fn flux_msg_get_userid(_msg: &Request, userid: &mut u32) -> c_int {
+        // SAFETY: it takes nothing and cannot fail.
+        *userid = unsafe { libc::getuid() };
+        0
+    }
+
     /// The strings live as long as the message.
     fn flux_request_decode(
         msg: &Request, topic: Option<&mut Text>, payload: Option<&mut Text>

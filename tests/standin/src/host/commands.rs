@@ -24,6 +24,7 @@ pub fn run(host: &Arc<Host>, words: &[&str]) -> Outcome {
         ["config", "load", text] => configure(host, text)
             .map_err(|error| format!("config load: {error}")),
         ["job-stats"] => host.ask("job-list.job-stats", "{}"),
+        ["rpc", topic, payload] => host.ask(topic, payload),
         ["module", "stats", name] => {
             host.ask(&format!("{name}.stats-get"), "{}")
         }

@@ -1,0 +1,183 @@
+//! Metrics that others publish.
+//!
+//! Source: requests for `NAME.update`, from any rank and with or without a
+//! response, by the owner of the instance and, where the settings say so, by
+//! guests; `NAME.custom-list` tells what there is. What is taken and for how
+//! long is a matter of [`crate::custom`].
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::Context;
+use super::family::{Family, Spec};
+use crate::custom::request::parse;
+use crate::custom::{Publisher, Reason, Refusal, Store};
+use crate::exposition::Source;
+use crate::flux::{Error, Level, Request, Result, Role};
+
+/// How often it is looked after what has expired and what was refused.
+const INTERVAL: f64 = 10.0;
+
+const SERIES: Spec = Spec::gauge(
+    "flux_exporter_custom_series",
+    &[],
+    "Series that others publish at present; of a histogram each line.",
+);
+const UPDATES: Spec = Spec::counter(
+    "flux_exporter_custom_updates_total",
+    &[],
+    "Updates of published metrics that were taken.",
+);
+const DROPPED: Spec = Spec::counter(
+    "flux_exporter_custom_dropped_total",
+    &["reason"],
+    "Requests with updates of published metrics that were refused: for what \
+     they said, or for too many families, series or bytes.",
+);
+
+/// What is exposed here, apart from what is published.
+pub const SPECS: &[Spec] = &[SERIES, UPDATES, DROPPED];
+
+/// Starts the collector.
+pub fn start(context: &Context) -> Result<()> {
+    let handle = context.scope.handle();
+    let custom = Custom(Arc::new(Inner {
+        began: Instant::now(),
+        store: Mutex::new(Store::new(context.config.custom.clone())),
+        taken: AtomicU64::new(0),
+        dropped: Default::default(),
+    }));
+    context.register(custom.clone())?;
+
+    let name = handle.name();
+    let refused = Rc::new(Refused::default());
+    let (updated, told) = (custom.clone(), refused.clone());
+    let topic = format!("{name}.update");
+    context.scope.serve(&topic, Role::Guest, move |request| {
+        let result = updated.update(request);
+        if let Err(error) = &result {
+            told.count.set(told.count.get() + 1);
+            told.last.replace(error.text.clone());
+        }
+        result.map(|()| String::new())
+    })?;
+    let listed = custom.clone();
+    let topic = format!("{name}.custom-list");
+    context.scope.serve(&topic, Role::Guest, move |request| {
+        let who = publisher(request)?;
+        let now = listed.now();
+        let list = listed.store().list(now, |by| who.is_none() || by == who);
+        Ok(list.to_string())
+    })?;
+    let configured = custom.clone();
+    context.reloads.push(move |config| {
+        configured.store().configure(&config.custom);
+    });
+    let health = context.health.clone();
+    context.scope.every(INTERVAL, move || {
+        let now = custom.now();
+        custom.store().expire(now);
+        // those who want no answer are not told
+        let (count, last) = (refused.count.take(), refused.last.take());
+        if count > 0 {
+            let line = format!("custom: {count} requests refused; {last}");
+            handle.log(Level::Warning, &line);
+        }
+        health.report(handle, Ok(()));
+    })
+}
+
+/// Since it was last said in the log.
+#[derive(Default)]
+struct Refused {
+    count: Cell<u64>,
+    last: RefCell<String>,
+}
+
+fn publisher(request: &Request) -> Result<Publisher> {
+    match request.is_owner()? {
+        true => Ok(None),
+        false => request.userid().map(Some),
+    }
+}
+
+/// What is published, shared with the thread that serves scrapes.
+#[derive(Clone)]
+struct Custom(Arc<Inner>);
+
+struct Inner {
+    /// The clock that times to live are measured with.
+    began: Instant,
+    store: Mutex<Store>,
+    taken: AtomicU64,
+    /// By reason.
+    dropped: [AtomicU64; Reason::ALL.len()],
+}
+
+impl Custom {
+    fn store(&self) -> MutexGuard<'_, Store> {
+        // a panic while it was held stops this collector
+        self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self) -> f64 {
+        self.0.began.elapsed().as_secs_f64()
+    }
+
+    fn update(&self, request: &Request) -> Result<()> {
+        let by = publisher(request)?;
+        // before anything of theirs is read
+        if by.is_some() && !self.store().admits_guests() {
+            let text = "guests may not publish metrics here \
+                        (prometheus.custom-guests)";
+            return Err(Error::new(libc::EPERM, text));
+        }
+        let taken = parse(request.payload()?).and_then(|updates| {
+            let count = updates.len();
+            let now = self.now();
+            self.store().apply(by, updates, now).map(|()| count)
+        });
+        match taken {
+            Ok(count) => {
+                self.0.taken.fetch_add(count as u64, Relaxed);
+                Ok(())
+            }
+            Err(Refusal { reason, text }) => {
+                self.0.dropped[reason as usize].fetch_add(1, Relaxed);
+                let errno = match reason {
+                    Reason::Invalid => libc::EINVAL,
+                    Reason::Conflict => libc::EEXIST,
+                    _ => libc::ENOSPC,
+                };
+                Err(Error::new(errno, text))
+            }
+        }
+    }
+}
+
+impl Source for Custom {
+    fn specs(&self) -> Vec<Spec> {
+        SPECS.into()
+    }
+
+    fn show(&self) -> Vec<Family> {
+        let now = self.now();
+        let mut store = self.store();
+        store.expire(now);
+        let mut families = store.show();
+        let mut series = SERIES.family();
+        series.add(&[], store.used().series as f64);
+        drop(store);
+        let mut updates = UPDATES.family();
+        updates.add(&[], self.0.taken.load(Relaxed) as f64);
+        let mut dropped = DROPPED.family();
+        for (reason, count) in Reason::ALL.iter().zip(&self.0.dropped) {
+            dropped.add(&[reason.as_str()], count.load(Relaxed) as f64);
+        }
+        families.extend([series, updates, dropped]);
+        families
+    }
+}

@@ -1,0 +1,63 @@
+//! What others may publish.
+
+use super::input::Input;
+use crate::collectors;
+use crate::custom::name;
+
+/// What names begin with, which none of ours may do.
+pub(super) fn prefix(input: Input) -> Result<String, String> {
+    let prefix = input.text()?;
+    if prefix.is_empty() {
+        return Err("expected at least one letter".into());
+    }
+    name::plain(prefix)?;
+    match collectors::begins(prefix) {
+        Some(ours) => Err(format!(
+            "\"{prefix}\" is what {ours} begins with, which is ours"
+        )),
+        None => Ok(prefix.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_prefix_leads_to_a_name_of_ours() {
+        let read = |text| prefix(Input::Arg(text));
+        for good in ["flux_custom_", "site_", "x", "flux_job_", "_"] {
+            let ours = match good {
+                "flux_job_" => Err("\"flux_job_\" is what \
+                    flux_job_cleanup_seconds begins with, which is ours"
+                    .into()),
+                good => Ok(good.to_owned()),
+            };
+            if good == "flux_job_" {
+                assert!(read(good).is_err());
+            } else {
+                assert_eq!(read(good), ours);
+            }
+        }
+        for bad in [
+            "flux_",
+            "flux_jobs",
+            "f",
+            // names of samples
+            "flux_job_wait_seconds_",
+            "flux_job_wait_seconds_bucket",
+            // and of what only OpenMetrics shows
+            "flux_jobs_finished_created",
+            "flux_exporter_",
+            "flux_exporter_custom_",
+            "process_x_",
+            "proc",
+        ] {
+            let error = read(bad).unwrap_err();
+            assert!(error.ends_with("begins with, which is ours"), "{error}");
+        }
+        for bad in ["", "1_", "a-", "a:", "é"] {
+            assert!(read(bad).unwrap_err().starts_with("expected "), "{bad}");
+        }
+    }
+}

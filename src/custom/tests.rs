@@ -1,0 +1,392 @@
+//! The store, by itself and on a page.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+
+use super::request::parse;
+use super::*;
+use crate::exposition::{Created, Families, Family, Format, Source, Spec};
+
+const OWNER: Publisher = None;
+const GUEST: Publisher = Some(1001);
+
+fn store(series: usize) -> Store {
+    Store::new(Settings { guests: true, series, ..Settings::default() })
+}
+
+fn send(
+    store: &mut Store,
+    by: Publisher,
+    request: &Value,
+    now: f64,
+) -> Result<(), Refusal> {
+    store.apply(by, parse(&request.to_string()).unwrap(), now)
+}
+
+/// What is on the page, a line a series.
+fn page(store: &Store, format: Format) -> String {
+    struct Shown(Mutex<Vec<Family>>);
+    impl Source for Shown {
+        fn specs(&self) -> Vec<Spec> {
+            vec![Spec::gauge("unused", &[], "Unused.")]
+        }
+        fn show(&self) -> Vec<Family> {
+            self.0.lock().unwrap().clone()
+        }
+    }
+    let families = Families::default();
+    families.register(Shown(Mutex::new(store.show()))).unwrap();
+    let mut text = String::new();
+    let created = Created::at(1.0);
+    families.write(format, |_| true, &created, &mut text).unwrap();
+    text
+}
+
+fn samples(store: &Store) -> Vec<String> {
+    let page = page(store, Format::Text);
+    page.lines().filter(|l| !l.starts_with('#')).map(str::to_owned).collect()
+}
+
+fn gauge(name: &str, value: f64) -> Value {
+    json!({ "name": name, "type": "gauge", "value": value })
+}
+
+#[test]
+fn gauges_are_set_counters_added_to_and_histograms_observed_into() {
+    let mut store = store(100);
+    for value in [1.0, 2.5] {
+        let request = json!([
+            { "name": "g", "type": "gauge", "value": value, "help": "A \"g\"." },
+            { "name": "c", "type": "counter", "value": value,
+              "labels": { "b": "x\\\"y", "a": "" } },
+            { "name": "h", "type": "histogram", "value": value,
+              "buckets": [1, 2] },
+        ]);
+        send(&mut store, OWNER, &request, 0.0).unwrap();
+    }
+    assert_eq!(
+        page(&store, Format::Text),
+        "# TYPE flux_custom_c_total counter\n\
+         flux_custom_c_total{a=\"\",b=\"x\\\\\\\"y\"} 3.5\n\
+         # HELP flux_custom_g A \"g\".\n\
+         # TYPE flux_custom_g gauge\n\
+         flux_custom_g 2.5\n\
+         # TYPE flux_custom_h histogram\n\
+         flux_custom_h_bucket{le=\"1\"} 1\n\
+         flux_custom_h_bucket{le=\"2\"} 1\n\
+         flux_custom_h_bucket{le=\"+Inf\"} 2\n\
+         flux_custom_h_sum 3.5\n\
+         flux_custom_h_count 2\n"
+    );
+    // since when it counts is not claimed
+    let page = page(&store, Format::OpenMetrics);
+    assert!(page.starts_with("# TYPE flux_custom_c counter\n"), "{page}");
+    assert!(!page.contains("_created"), "{page}");
+}
+
+#[test]
+fn what_differs_is_refused_and_says_how() {
+    let mut store = store(100);
+    let first = json!([
+        { "name": "g", "type": "gauge", "value": 1, "help": "One.",
+          "labels": { "a": "1" } },
+        { "name": "h", "type": "histogram", "value": 1, "buckets": [1] },
+    ]);
+    send(&mut store, OWNER, &first, 0.0).unwrap();
+    for (key, value, text) in [
+        ("type", json!("histogram"), "type: is a gauge, not a histogram"),
+        ("help", json!("Two."), "help: differs from \"One.\""),
+        ("labels", json!({}), "labels: the family has a, not none"),
+        (
+            "labels",
+            json!({ "a": "", "b": "" }),
+            "labels: the family has a, not a, b",
+        ),
+    ] {
+        let mut update = first[0].clone();
+        update[key] = value;
+        let refusal = send(&mut store, OWNER, &update, 0.0).unwrap_err();
+        assert_eq!(refusal.text, format!("\"g\": {text}"));
+        assert_eq!(refusal.reason, Reason::Conflict);
+    }
+    let mut update = first[1].clone();
+    update["buckets"] = json!([2]);
+    let refusal = send(&mut store, OWNER, &update, 0.0).unwrap_err();
+    assert_eq!(refusal.text, "\"h\": buckets: differ from [1.0]");
+    // what was said once need not be said again
+    let again = json!([
+        { "name": "g", "type": "gauge", "value": 2, "labels": { "a": "2" } },
+        { "name": "h", "type": "histogram", "value": 2 },
+    ]);
+    send(&mut store, OWNER, &again, 0.0).unwrap();
+    let max = f64::MAX;
+    let huge = json!([
+        { "name": "c", "type": "counter", "value": max },
+        { "name": "c", "type": "counter", "value": max },
+    ]);
+    let refusal = send(&mut store, OWNER, &huge, 0.0).unwrap_err();
+    assert!(refusal.text.starts_with("updates[1] \"c_total\": value: the sum"));
+}
+
+#[test]
+fn a_refused_request_changes_nothing() {
+    let mut store = store(100);
+    let good = json!([
+        gauge("kept", 1.0),
+        { "name": "c", "type": "counter", "value": 1 },
+        { "name": "h", "type": "histogram", "value": 1, "buckets": [1] },
+    ]);
+    send(&mut store, OWNER, &good, 0.0).unwrap();
+    let before = (page(&store, Format::Text), store.used());
+    let bad = json!([
+        gauge("kept", 2.0),
+        gauge("new", 1.0),
+        { "name": "c", "type": "counter", "value": 1 },
+        { "name": "h", "type": "histogram", "value": 9 },
+        gauge("kept", 3.0),
+        { "name": "new", "type": "histogram", "value": 1 },
+    ]);
+    let refusal = send(&mut store, OWNER, &bad, 100.0).unwrap_err();
+    assert_eq!(
+        refusal.text,
+        "updates[5] \"new\": type: is a gauge, not a histogram"
+    );
+    assert_eq!((page(&store, Format::Text), store.used()), before);
+    // nor was anything refreshed
+    store.expire(300.0);
+    assert_eq!(samples(&store), [""; 0]);
+    assert_eq!(store.used(), Default::default());
+}
+
+#[test]
+fn series_leave_when_they_are_not_refreshed() {
+    let mut store = store(100);
+    let mut brief = gauge("brief", 1.0);
+    brief["ttl"] = json!(10);
+    send(&mut store, OWNER, &json!([gauge("a", 1.0), brief]), 0.0).unwrap();
+    store.expire(9.9);
+    assert_eq!(samples(&store).len(), 2);
+    store.expire(10.0);
+    assert_eq!(samples(&store), ["flux_custom_a 1"]);
+    send(&mut store, OWNER, &gauge("a", 2.0), 299.0).unwrap();
+    store.expire(598.0);
+    assert_eq!(samples(&store), ["flux_custom_a 2"]);
+    // a name that is free again can become something else
+    let other = json!({ "name": "a", "type": "histogram", "value": 1 });
+    assert!(send(&mut store, OWNER, &other, 598.0).is_err());
+    send(&mut store, OWNER, &other, 599.0).unwrap();
+}
+
+#[test]
+fn guests_are_told_apart_and_cannot_pretend() {
+    let mut store = store(1000);
+    send(&mut store, GUEST, &gauge("a", 1.0), 0.0).unwrap();
+    send(&mut store, Some(1002), &gauge("a", 2.0), 0.0).unwrap();
+    // the same name is no conflict with the owner's
+    let counter = json!({ "name": "a", "type": "histogram", "value": 1,
+                          "buckets": [1] });
+    send(&mut store, OWNER, &counter, 0.0).unwrap();
+    assert_eq!(
+        samples(&store)[4..],
+        [
+            "flux_custom_user_a{userid=\"1001\"} 1",
+            "flux_custom_user_a{userid=\"1002\"} 2"
+        ]
+    );
+    let mut pretender = gauge("a", 1.0);
+    pretender["labels"] = json!({ "userid": "0" });
+    let refusal = send(&mut store, GUEST, &pretender, 0.0).unwrap_err();
+    assert!(refusal.text.contains("userid is set by the module"));
+    let refusal = send(&mut store, OWNER, &gauge("user_a", 1.0), 0.0);
+    assert!(refusal.unwrap_err().text.contains("are for guests"));
+
+    let list = |whose: Publisher| {
+        let list = store.list(1.0, |by| by == whose);
+        list["families"].as_array().unwrap().clone()
+    };
+    assert_eq!(list(GUEST).len(), 1);
+    assert_eq!(list(GUEST)[0]["series"].as_array().unwrap().len(), 1);
+    assert_eq!(list(GUEST)[0]["series"][0]["labels"]["userid"], "1001");
+    assert_eq!(list(GUEST)[0]["series"][0]["expires_in"], 299.0);
+    assert_eq!(list(Some(1003)), [Value::Null; 0]);
+
+    // when guests are not admitted any more, nothing of them stays
+    store
+        .configure(&Settings { prefix: "site_".into(), ..Settings::default() });
+    assert_eq!(samples(&store).len(), 4);
+    assert_eq!(samples(&store)[0], "site_a_bucket{le=\"1\"} 1");
+    store.expire(1000.0);
+    assert_eq!(store.used(), Default::default());
+}
+
+#[test]
+fn shares_are_kept_apart() {
+    // a guest has 10 of these series, and guests have 80
+    let mut store = store(160);
+    let fill = |store: &mut Store, by: Publisher| {
+        let mut made = 0;
+        loop {
+            let mut update = gauge("a", 1.0);
+            update["labels"] = json!({ "i": made.to_string() });
+            match send(store, by, &update, 0.0) {
+                Ok(()) => made += 1,
+                Err(refusal) => return (made, refusal),
+            }
+        }
+    };
+    for user in 0..8 {
+        let (made, refusal) = fill(&mut store, Some(user));
+        assert_eq!((made, refusal.reason), (10, Reason::Series));
+        assert_eq!(
+            refusal.text,
+            "\"a\": too many series of this user: 10 in use and 1 more, of at \
+             most 10 (prometheus.custom-series is 160)"
+        );
+    }
+    let (made, refusal) = fill(&mut store, Some(8));
+    assert_eq!(made, 0);
+    assert!(refusal.text.contains("too many series of guests: 80"));
+    // the owner has the rest, whatever they do
+    let (made, refusal) = fill(&mut store, OWNER);
+    assert_eq!(made, 80);
+    assert!(refusal.text.contains("too many series: 160 in use"));
+    // families and bytes have ceilings too
+    store.expire(300.0);
+    let short: Value = (0..41).map(|i| gauge(&format!("g{i}"), 1.0)).collect();
+    let refusal = send(&mut store, OWNER, &short, 300.0).unwrap_err();
+    assert_eq!(refusal.reason, Reason::Families);
+    assert!(refusal.text.starts_with("updates[40] \"g40\": too many families"));
+    let labels = |i: usize| -> BTreeMap<String, String> {
+        let value = |n: usize| (format!("l{n}"), format!("{i:0250}"));
+        (0..16).map(value).collect()
+    };
+    let long: Value = (0..20)
+        .map(|i| {
+            let mut update = gauge("a", 1.0);
+            update["labels"] = json!(labels(i));
+            update
+        })
+        .collect();
+    let refusal = send(&mut store, OWNER, &long, 300.0).unwrap_err();
+    assert_eq!(refusal.reason, Reason::Bytes);
+    assert_eq!(store.used(), Default::default());
+}
+
+/// A generator that is good enough for tests, and always the same.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1);
+        (self.0 >> 33) % n
+    }
+
+    fn update(&mut self) -> Value {
+        let kind = ["gauge", "counter", "histogram"][self.below(3) as usize];
+        let name = format!(
+            "n{}{}",
+            self.below(30),
+            ["", "_total"][self.below(20) as usize / 19]
+        );
+        let text = ["", "x", "\"\\", "ü", "a,b}"];
+        let mut update = json!({
+            "name": name,
+            "type": kind,
+            "value": self.below(1000) as f64 / 8.0,
+        });
+        let mut labels = BTreeMap::new();
+        for label in ["a", "b"].iter().take(self.below(3) as usize) {
+            let text = text[self.below(text.len() as u64) as usize];
+            labels.insert(*label, format!("{text}{}", self.below(20)));
+        }
+        update["labels"] = json!(labels);
+        if self.below(2) == 0 {
+            update["ttl"] = json!(1 + self.below(500));
+        }
+        if kind == "histogram" && self.below(2) == 0 {
+            update["buckets"] =
+                json!([[1, 10], [1, 100]][self.below(2) as usize]);
+        }
+        if self.below(3) == 0 {
+            update["help"] =
+                json!(["Help.", "A\\b"][self.below(8) as usize / 7]);
+        }
+        update
+    }
+}
+
+/// Whatever is sent by whomever, there is never more than may be, a request
+/// is applied as a whole or not at all, and the page can be read.
+#[test]
+fn random_requests_break_nothing() {
+    let settings =
+        Settings { guests: true, series: 320, ..Settings::default() };
+    let mut store = Store::new(settings);
+    let mut random = Random(8);
+    let (mut now, mut taken, mut refused) = (0.0, 0, BTreeMap::new());
+    for round in 0..1500 {
+        now += random.below(20) as f64;
+        store.expire(now);
+        let by = [OWNER, Some(1), Some(2), Some(3)][random.below(4) as usize];
+        let updates: Value =
+            (0..1 + random.below(4)).map(|_| random.update()).collect();
+        let Ok(updates) = parse(&updates.to_string()) else { continue };
+        let before = (page(&store, Format::Text), store.used());
+        match store.apply(by, updates, now) {
+            Ok(()) => taken += 1,
+            Err(refusal) => {
+                *refused.entry(refusal.reason.as_str()).or_insert(0) += 1;
+                let after = (page(&store, Format::Text), store.used());
+                assert_eq!(after, before);
+            }
+        }
+        let lines = samples(&store);
+        assert!(lines.len() <= 320 && lines.len() == store.used().series);
+        let guests = lines.iter().filter(|l| l.contains("userid=\"1\""));
+        assert!(guests.count() <= 20);
+        let text = page(&store, Format::Text);
+        assert!(text.len() <= 320 * 256 + 100, "{}", text.len());
+        if round % 50 == 0 {
+            check(&text);
+            check(&page(&store, Format::OpenMetrics));
+        }
+    }
+    // it was a test of something
+    assert!(taken > 200, "{taken}");
+    assert!(refused["conflict"] > 50 && refused["series"] > 5, "{refused:?}");
+    store.expire(now + 1000.0);
+    assert_eq!((store.used(), samples(&store).len()), Default::default());
+}
+
+/// That each line of a page is one, and no series is there twice.
+fn check(page: &str) {
+    let mut seen = std::collections::BTreeSet::new();
+    for line in page.lines().filter(|line| !line.starts_with("# ")) {
+        let (series, value) = line.rsplit_once(' ').unwrap();
+        assert!(value.parse::<f64>().unwrap().is_finite(), "{line}");
+        assert!(seen.insert(series), "twice: {series}");
+        let name = series.split('{').next().unwrap();
+        assert_eq!(name::plain(name), Ok(()), "{line}");
+        let mut rest = &series[name.len()..];
+        while !rest.is_empty() && rest != "}" {
+            let (label, value) = rest[1..].split_once("=\"").unwrap();
+            assert_eq!(name::plain(label), Ok(()), "{line}");
+            let mut escaped = false;
+            let end = value.char_indices().find(|(_, c)| {
+                let quote = *c == '"' && !escaped;
+                escaped = *c == '\\' && !escaped;
+                quote
+            });
+            rest = &value[end.unwrap().0 + 1..];
+        }
+    }
+}
+
+#[test]
+fn a_name_of_ours_is_told_by_its_stem() {
+    assert_eq!(name::stem("a_seconds_bucket"), "a_seconds");
+    assert_eq!(name::stem("a_total"), "a");
+    assert_eq!(name::stem("a"), "a");
+}
