@@ -31,6 +31,7 @@ fluxmoddir = $(prefix)/lib/flux/modules
 fluxlibexecdir = $(prefix)/libexec/flux
 fluxdatadir = $(prefix)/share/flux
 fluxconfdir = $(prefix)/etc/flux
+fluxcmddir = $(prefix)/libexec/flux/cmd
 mandir = $(prefix)/share/man
 else
 # `export` above reaches recipes, not $(shell): hence the assignment
@@ -39,6 +40,7 @@ fluxmoddir = $(call ask_flux,fluxmoddir)
 fluxlibexecdir = $(call ask_flux,fluxlibexecdir)
 fluxdatadir = $(call ask_flux,fluxdatadir)
 fluxconfdir = $(call ask_flux,fluxconfdir)
+fluxcmddir = $(call ask_flux,fluxcmddir)
 mandir = $(call ask_flux,prefix)/share/man
 endif
 
@@ -47,6 +49,8 @@ installed = $(fluxmoddir)/prometheus.so \
   $(fluxlibexecdir)/modprobe/rc1.d/prometheus.py \
   $(fluxconfdir)/rc1.d/50-prometheus \
   $(fluxconfdir)/rc3.d/50-prometheus \
+  $(fluxcmddir)/flux-metric.py \
+  $(mandir)/man1/flux-metric.1 \
   $(mandir)/man7/flux-prometheus.7
 
 built = $(or $(CARGO_TARGET_DIR),target)/release/libflux_prometheus.so
@@ -118,6 +122,8 @@ install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, 
 	install -m 644 rc1.d/prometheus.py $(DESTDIR)$(fluxlibexecdir)/modprobe/rc1.d/
 	install -m 755 rc1.d/50-prometheus $(DESTDIR)$(fluxconfdir)/rc1.d/
 	install -m 755 rc3.d/50-prometheus $(DESTDIR)$(fluxconfdir)/rc3.d/
+	install -m 755 cmd/flux-metric.py $(DESTDIR)$(fluxcmddir)/
+	install -m 644 man/flux-metric.1 $(DESTDIR)$(mandir)/man1/
 	install -m 644 man/flux-prometheus.7 $(DESTDIR)$(mandir)/man7/
 
 uninstall: flux-found ## remove what install put there

@@ -279,9 +279,14 @@ pub fn begins(prefix: &str) -> Option<&'static str> {
     let clashes = |spec: &&Spec| {
         let stem = name::stem(spec.name);
         let mut samples = name::SUFFIXES.iter().map(|s| format!("{stem}{s}"));
-        spec.name.starts_with(prefix) || samples.any(|s| s.starts_with(prefix))
+        samples.any(|sample| sample.starts_with(prefix))
     };
-    reserved.or_else(|| all_specs().find(clashes).map(|spec| spec.name))
+    let ours = || {
+        let mut all = all_specs();
+        let exact = all.find(|spec| spec.name.starts_with(prefix));
+        exact.or_else(|| all_specs().find(clashes)).map(|spec| spec.name)
+    };
+    reserved.or_else(ours)
 }
 
 /// A name of ours that a family of this name could be taken for.
@@ -313,7 +318,9 @@ pub struct Context {
 
 /// What is to be done when other settings are put into force.
 #[derive(Clone, Default)]
-pub struct Reloads(Rc<RefCell<Vec<Box<dyn Fn(&Config)>>>>);
+pub struct Reloads(Rc<RefCell<Vec<Follower>>>);
+
+type Follower = Box<dyn Fn(&Config)>;
 
 impl Reloads {
     /// Has `f` told of settings that are in force from now on: it must not

@@ -1,5 +1,6 @@
 //! The manual page says what the code says, and renders without a complaint.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::process::Command;
 
@@ -12,6 +13,9 @@ use prometheus::Registry;
 use super::tools;
 
 const PAGE: &str = "man/flux-prometheus.7";
+
+/// This one is written by hand.
+const COMMAND: &str = "man/flux-metric.1";
 
 #[test]
 fn says_what_the_code_says() {
@@ -30,8 +34,28 @@ fn says_what_the_code_says() {
 
 #[test]
 fn renders_without_a_complaint() {
+    renders(PAGE);
+    renders(COMMAND);
+}
+
+/// The page of the command has its options, and no others.
+#[test]
+fn options_of_the_command() {
+    let options = |text: &str, start: &str| -> BTreeSet<String> {
+        let found = text.split(start).skip(1);
+        let end = |c: char| !(c.is_ascii_lowercase() || c == '-');
+        found.map(|rest| rest.split(end).next().unwrap().into()).collect()
+    };
+    let code = options(&tools::text("cmd/flux-metric.py"), "\"--");
+    let page = tools::text(COMMAND).replace("\\fR", " ").replace('\\', "");
+    let page = page.split(".SH OPTIONS").nth(1).unwrap();
+    let page = page.split(".SH EXIT").next().unwrap();
+    assert_eq!(code, options(page, "fB--"));
+}
+
+fn renders(page: &str) {
     let test = "man::renders_without_a_complaint";
-    let page = tools::file(PAGE);
+    let page = tools::file(page);
     if let Some(groff) = tools::find("groff", test) {
         let options = ["-ww", "-man", "-Tutf8", "-z"];
         let said = tools::run(Command::new(groff).args(options).arg(&page));

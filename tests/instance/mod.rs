@@ -280,6 +280,42 @@ impl Instance {
         serde_json::from_str(&self.flux(&["module", "stats", name])).unwrap()
     }
 
+    /// Asks a service on rank 0, and returns its answer or its error.
+    pub fn rpc(&self, topic: &str, payload: &Value) -> Result<Value, String> {
+        self.rpc_as(&[], topic, payload)
+    }
+
+    /// The same with an environment, to be somebody else.
+    pub fn rpc_as(
+        &self,
+        env: &[(&str, &str)],
+        topic: &str,
+        payload: &Value,
+    ) -> Result<Value, String> {
+        let script = "import flux, json, sys; payload = json.loads(sys.argv[2])
+try: print(json.dumps(flux.Flux().rpc(sys.argv[1], payload, nodeid=0).get()))
+except OSError as error: sys.exit(error.strerror)";
+        let words: &[&str] = match self.host {
+            Host::Flux => &["python", "-c", script],
+            Host::Standin => &["rpc"],
+        };
+        let output = self
+            .command("flux")
+            .args(words)
+            .args([topic, &payload.to_string()])
+            .envs(env.iter().copied())
+            .output()
+            .unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap().trim().to_owned();
+        match output.status.success() {
+            true => {
+                Ok(serde_json::from_str(&text(output.stdout))
+                    .unwrap_or_default())
+            }
+            false => Err(text(output.stderr)),
+        }
+    }
+
     /// The address of the first listener that listens.
     pub fn address(&self, name: &str) -> String {
         let stats = self.stats(name);
