@@ -7,12 +7,17 @@
 #[path = "../instance/mod.rs"]
 mod instance;
 
+mod autoscalers;
 mod dashboards;
 mod docs;
 mod examples;
+mod hpa;
+mod kubectl;
 mod man;
+mod manifests;
 mod names;
 mod packages;
 mod prometheus;
+mod readers;
 mod rules;
 mod tools;

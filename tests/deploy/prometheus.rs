@@ -123,6 +123,7 @@ impl Drop for Prometheus {
     }
 }
 
-fn encoded(text: &str) -> String {
+/// Text within a URL.
+pub fn encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }

