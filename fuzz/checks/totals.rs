@@ -14,6 +14,7 @@ pub struct Counters(BTreeMap<String, Vec<f64>>);
 impl Counters {
     /// Compares with what was there before; `now` does not go back.
     pub fn grow(&mut self, table: &mut Table, now: Time) {
+        let now = table.known_until(now);
         let exceptions = table.totals().exceptions.concat();
         let mut all = exceptions.iter().map(|&n| n as f64).collect::<Vec<_>>();
         all.extend(table.totals_mut().nodes.seconds(now));

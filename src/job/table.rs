@@ -296,6 +296,16 @@ impl Table {
         self.phase == Phase::Live
     }
 
+    /// Up to when it is known what jobs have: not beyond a break of the
+    /// stream, while that lasts. For all that reads integrals: who counted
+    /// on would count what jobs that end in the gap do not have.
+    pub fn known_until(&self, now: Time) -> Time {
+        match self.synced() {
+            true => now,
+            false => now.min(self.broke),
+        }
+    }
+
     /// Whether there was a baseline, that is, whether counters count.
     pub fn has_synced(&self) -> bool {
         self.baselined

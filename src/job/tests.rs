@@ -50,6 +50,7 @@ fn queue<'a>(table: &'a Table, name: &str) -> &'a QueueTotals {
 }
 
 fn node_seconds(table: &mut Table, name: &str, now: f64) -> f64 {
+    let until = table.known_until(t(now));
     let mut queues = table.totals_mut().queues_mut();
-    queues.find(|q| &*q.name == name).unwrap().node_seconds.value(t(now))
+    queues.find(|q| &*q.name == name).unwrap().node_seconds.value(until)
 }

@@ -272,11 +272,12 @@ fn integrals(table: &mut Table, now: Time) -> [Family; 3] {
         (CORE_SECONDS, |q| &mut q.core_seconds),
         (GPU_SECONDS, |q| &mut q.gpu_seconds),
     ];
+    let until = table.known_until(now);
     all.map(|(spec, pick)| {
         let mut family = spec.family();
         for queue in table.totals_mut().queues_mut() {
             let name = queue.name.clone();
-            family.add(&[&name], pick(queue).value(now));
+            family.add(&[&name], pick(queue).value(until));
         }
         family
     })

@@ -108,7 +108,8 @@ impl Source for Metrics {
             families.push(nodes);
         }
         let mut seconds = SECONDS.family();
-        let values = table.totals_mut().nodes.seconds(now());
+        let until = table.known_until(now());
+        let values = table.totals_mut().nodes.seconds(until);
         for (state, value) in NodeState::ALL.iter().zip(values) {
             seconds.add(&[state.as_str()], value);
         }

@@ -325,3 +325,21 @@ fn a_job_that_is_there_cannot_be_given_up() {
     assert_eq!(table.active(), 1);
     assert_eq!(table.resolve(1, "").what, What::Unknown);
 }
+
+#[test]
+fn nothing_is_counted_ahead_while_the_stream_is_broken() {
+    let mut jm = Manager::default();
+    let mut table = table();
+    feed_all(&mut table, &live(&mut jm, 1, 0.0, 5), 5.0);
+    assert_eq!(node_seconds(&mut table, "batch", 10.0), 12.0);
+    table.lost(t(10.0));
+    // its nodes are free at 11, of which nobody hears
+    more(&mut jm, 1, 3.0, 5, 9);
+    assert_eq!(node_seconds(&mut table, "batch", 60.0), 12.0);
+    table.begin();
+    assert_eq!(node_seconds(&mut table, "batch", 60.0), 12.0);
+    feed(&mut table, SENTINEL, 60.0);
+    assert_eq!(table.take_vanished(), [1]);
+    table.resolve(1, &jm.eventlog(1).unwrap());
+    assert_eq!(node_seconds(&mut table, "batch", 60.0), 14.0);
+}
