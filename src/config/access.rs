@@ -27,11 +27,7 @@ pub(super) fn networks(input: Input) -> Result<Vec<IpNet>, String> {
 }
 
 fn network(text: &str) -> Result<IpNet, String> {
-    let network = match text.parse::<IpAddr>() {
-        Ok(ip) => Some(ip.into()),
-        Err(_) => text.parse::<IpNet>().ok(),
-    };
-    let network = network.map(canonical).ok_or_else(|| {
+    let network = parse(text).map(canonical).ok_or_else(|| {
         format!("\"{text}\" is not an address or a network such as 10.0.0.0/8")
     })?;
     match network == network.trunc() {
@@ -40,6 +36,17 @@ fn network(text: &str) -> Result<IpNet, String> {
             Err(format!("\"{text}\" is not a network; {} is", network.trunc()))
         }
     }
+}
+
+/// Not by `IpNet::from_str`, which takes 010.0.0.0/8 for 10.0.0.0/8 where
+/// others read an octal number.
+fn parse(text: &str) -> Option<IpNet> {
+    let Some((ip, bits)) = text.split_once('/') else {
+        return text.parse::<IpAddr>().ok().map(IpNet::from);
+    };
+    let number: u8 = bits.parse().ok()?;
+    let plain = number.to_string() == bits;
+    plain.then(|| IpNet::new(ip.parse().ok()?, number).ok())?
 }
 
 /// An IPv4 network that is written as an IPv6 one, as the IPv4 one: that is
@@ -129,7 +136,18 @@ mod tests {
             read("10.0.0.1/8").unwrap_err(),
             "\"10.0.0.1/8\" is not a network; 10.0.0.0/8 is"
         );
-        for bad in ["", "10/8", "10.0.0.0/33", "localhost", "1.2.3.4:80"] {
+        for bad in [
+            "",
+            "10/8",
+            "10.0.0.0/33",
+            "010.0.0.0/8",
+            "010.0.0.1",
+            "10.0.0.0/08",
+            "10.0.0.0/+8",
+            "10.0.0.0/",
+            "localhost",
+            "1.2.3.4:80",
+        ] {
             let error = read(bad).unwrap_err();
             assert!(error.contains("is not an address or"), "{bad}: {error}");
         }
