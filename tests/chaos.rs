@@ -1,6 +1,7 @@
 //! Everything at once on real Flux: jobs, scrapers, hostile clients, reloads
 //! of the module, of its settings and of Flux's own modules, a log that
-//! cannot be written, and a clock that jumps. `make chaos` runs it.
+//! cannot be written, and a clock that jumps; and beside it a second load that
+//! speaks TLS, whose certificates are replaced. `make chaos` runs it.
 //!
 //! `CHAOS_SECONDS=600` is how long; without it nothing is run. `SEED=7` makes
 //! other choices. `CHAOS_ALONE=1` does it without the module and its clients,
@@ -17,10 +18,13 @@
 
 #![allow(clippy::unwrap_used)] // helpers of tests are test code too
 
+#[path = "chaos/certificates.rs"]
+mod certificates;
 #[path = "chaos/clients.rs"]
 mod clients;
 #[path = "differential/compare.rs"]
 mod compare;
+mod endpoint;
 mod instance;
 #[path = "chaos/watch.rs"]
 mod watch;
@@ -29,9 +33,11 @@ use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use certificates::{Certificates, Swapping, Swaps};
 use clients::{Clients, Met};
 use instance::tempdir::TempDir;
 use instance::{Instance, module, scrape, skip};
@@ -65,8 +71,9 @@ const BEAT: f64 = 2.0;
 /// itself it comes to hold some 10 MiB whenever job-manager is reloaded.
 const MORE_KIB: u64 = 8 * 1024;
 
-/// The connections that are served, and that Flux itself opens now and then.
-const MORE_DESCRIPTORS: u64 = 128 + 32;
+/// The connections that are served, by both loads, and that Flux itself opens
+/// now and then.
+const MORE_DESCRIPTORS: u64 = 128 + 8 + 32;
 
 /// Two loads of the module, and a module of Flux that is coming or going.
 const MORE_THREADS: u64 = 8;
@@ -93,25 +100,36 @@ fn everything_at_once() {
 
 /// Returns all that was wrong.
 fn chaos(seconds: f64, seed: &str) -> Vec<String> {
-    let address: SocketAddr = {
-        let free = TcpListener::bind("127.0.0.1:0").unwrap();
-        free.local_addr().unwrap()
-    };
+    let [address, secure] = [free_address(), free_address()];
+    let certificates = Arc::new(Certificates::new(secure));
     let dir = TempDir::new();
     let clock = Clock::find(dir.path());
     let instance = start(address, &clock);
     let watch = Watch::start(instance.broker_pid());
     let mut heartbeat = Heartbeat::listen(&instance);
+    let swap_seed = seed.parse().unwrap_or(1);
+    let alone = std::env::var_os("CHAOS_ALONE").is_some();
+    if !alone {
+        let arguments = certificates.arguments();
+        let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
+        instance.load_args(&["--name=secure"], &arguments);
+    }
     let mut driver = Driver::start(&instance, seconds, seed, address, &clock);
     let mut wrong = Vec::new();
 
     driver.expect("warm-up");
-    let alone = std::env::var_os("CHAOS_ALONE").is_some();
-    let start_clients = || (!alone).then(|| Clients::start(address));
+    let start_clients = || {
+        let swapping = || Swapping::start(&certificates, swap_seed);
+        (!alone).then(|| (Clients::start(address), swapping()))
+    };
+    let stop_clients = |(clients, swapping): (Clients, Swapping)| {
+        let swaps = swapping.stop();
+        (clients.stop(), swaps)
+    };
     let clients = start_clients();
     driver.go();
     driver.expect("calm");
-    clients.map(Clients::stop);
+    clients.map(stop_clients);
     driver.go();
 
     driver.expect("rest");
@@ -125,7 +143,7 @@ fn chaos(seconds: f64, seed: &str) -> Vec<String> {
     let clients = start_clients();
 
     driver.expect("calm");
-    let met = clients.map(Clients::stop);
+    let met = clients.map(stop_clients);
     let beats = heartbeat.intervals();
     driver.go();
     if !alone {
@@ -142,12 +160,19 @@ fn chaos(seconds: f64, seed: &str) -> Vec<String> {
     println!("{seconds} s of everything, seed {seed}:");
     println!("  done to Flux: {}", rest["did"]);
     wrong.extend(said(&rest["wrong"]));
-    wrong.extend(met.map_or(Vec::new(), |met| judge_clients(&met)));
+    wrong.extend(
+        met.map_or(Vec::new(), |(met, swaps)| judge_clients(&met, &swaps)),
+    );
     wrong.extend(judge_heart(&control, &beats));
     wrong.extend(judge_broker(before, most, after));
     wrong.extend((!alone).then(|| judge_module(&module)).into_iter().flatten());
     wrong.push(farewell(instance));
     wrong
+}
+
+fn free_address() -> SocketAddr {
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    free.local_addr().unwrap()
 }
 
 fn start(address: SocketAddr, clock: &Clock) -> Instance {
@@ -276,7 +301,7 @@ fn said(wrong: &Value) -> Vec<String> {
     all.map(|line| line.as_str().unwrap().to_owned()).collect()
 }
 
-fn judge_clients(met: &Met) -> Vec<String> {
+fn judge_clients(met: &Met, swaps: &Swaps) -> Vec<String> {
     let of = |n: &std::sync::atomic::AtomicU64| n.load(Ordering::Relaxed);
     let scrapes = of(&met.scrapes);
     println!(
@@ -286,8 +311,14 @@ fn judge_clients(met: &Met) -> Vec<String> {
         of(&met.away),
         of(&met.hostile)
     );
-    match scrapes {
-        0 => vec!["nothing was ever scraped".into()],
+    let (good, bad) = (of(&swaps.good), of(&swaps.bad));
+    let verified = of(&swaps.scrapes);
+    println!(
+        "  TLS: {verified} verified scrapes over {good} new certificates and \
+         {bad} that could not be used"
+    );
+    match scrapes.min(verified).min(good).min(bad) {
+        0 => vec!["nothing was ever scraped, or replaced".into()],
         _ => Vec::new(),
     }
 }
@@ -348,6 +379,7 @@ fn judge_module(held: &[Held]) -> Vec<String> {
 /// Ends the instance; what was wrong with that.
 fn farewell(instance: Instance) -> String {
     instance.try_flux(&["module", "remove", "prometheus"]);
+    instance.try_flux(&["module", "remove", "secure"]);
     // with no job left it counts from zero again: see the head of this file
     instance.shell(
         "flux module reload -f job-manager; \

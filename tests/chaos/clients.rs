@@ -78,10 +78,10 @@ impl Clients {
 }
 
 /// Knuth's MMIX generator; the high bits are good enough here.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6364136223846793005)
@@ -236,7 +236,7 @@ impl Client {
 }
 
 /// Reads one answer; none when the connection broke.
-fn answer(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
+pub fn answer(stream: &mut impl Read) -> Option<(String, Vec<u8>)> {
     let mut bytes = Vec::new();
     let mut part = [0; 16 * 1024];
     loop {
@@ -261,7 +261,7 @@ fn answer(stream: &mut TcpStream) -> Option<(String, Vec<u8>)> {
 }
 
 /// What can be said of a page on its own.
-fn check(head: &str, body: &[u8]) {
+pub fn check(head: &str, body: &[u8]) {
     if head.to_ascii_lowercase().contains("content-encoding: gzip") {
         let mut whole = Vec::new();
         flate2::read::GzDecoder::new(body).read_to_end(&mut whole).unwrap();
