@@ -56,7 +56,7 @@ installed = $(fluxmoddir)/prometheus.so \
 built = $(or $(CARGO_TARGET_DIR),target)/release/libflux_prometheus.so
 sources = Cargo.toml Cargo.lock build.rs $(shell find src include -type f)
 
-.PHONY: build deps check fmt bless demo scale chaos bench install uninstall \
+.PHONY: build deps check fmt bless demo scale chaos mutants bench install uninstall \
   deb rpm clean help flux-found
 
 build: ## build the module: target/prometheus.so (the default)
@@ -105,6 +105,9 @@ scale: deps build ## what 10,000 nodes and 1,000,000 jobs cost, simulated
 chaos: deps build ## everything at once on a real Flux (CHAOS_SECONDS=600)
 	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),600) \
 	  $(CARGO) test --test chaos -- --nocapture
+
+mutants: ## take away each rule of access and limits, and see its test fail
+	tests/mutants/run $(RULES)
 
 bench: deps build ## what the module costs beside others (PARTS=..., BENCH_QUICK=1)
 	@scripts/bench-deps

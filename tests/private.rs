@@ -6,6 +6,8 @@
 mod endpoint;
 mod instance;
 
+use std::io::Read;
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
 
@@ -17,6 +19,7 @@ scenarios! {
     private_mode_is_followed
     rules_are_reloaded_or_refused_whole
     a_unix_socket_comes_and_goes
+    limits_follow_the_configuration
 }
 
 fn change(instance: &Instance, config: &str) -> Output {
@@ -138,6 +141,32 @@ fn private_mode_is_followed(host: Host) {
     instance.flux(&["module", "remove", "prometheus"]);
 }
 
+/// In the stand-in all who ask are the owner.
+#[test]
+fn guests_change_nothing() {
+    if instance::skip("guests_change_nothing") {
+        return;
+    }
+    let config = "[prometheus]\nlisten = \"127.0.0.1:0\"\n";
+    let instance = Host::Flux.start_with(&["--test-size=1"], config, &[]);
+    instance.load_args(&[], &[]);
+    let before = instance.stats("prometheus")["listeners"].clone();
+    let reload = |roles: &str| {
+        let script = "import flux; flux.Flux().rpc('prometheus.config-reload', \
+                      {'prometheus': {'listen': '127.0.0.2:0'}}).get()";
+        let mut command = instance.command("flux");
+        command.args(["python", "-c", script]);
+        command.env("FLUX_HANDLE_ROLEMASK", roles).output().unwrap()
+    };
+    let output = reload("0x2");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("PermissionError"), "{said}");
+    assert_eq!(instance.stats("prometheus")["listeners"], before);
+    // the same is done for the owner
+    reload("0x1");
+    assert!(instance.address("prometheus").starts_with("127.0.0.2:"));
+}
+
 fn rules_are_reloaded_or_refused_whole(host: Host) {
     let instance = host.start(&["--test-size=1"]);
     instance.load_args(&[], &["listen=127.0.0.1:0"]);
@@ -257,4 +286,27 @@ fn a_unix_socket_comes_and_goes(host: Host) {
     assert!(!load.status.success());
     assert!(instance.log().contains("not a socket"), "{}", instance.log());
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+}
+
+fn limits_follow_the_configuration(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
+    instance.load_args(&[], &["listen=127.0.0.1:0"]);
+    let address = instance.address("prometheus");
+    let held: Vec<_> =
+        (0..3).map(|_| TcpStream::connect(&address).unwrap()).collect();
+    let status = || curl(&[&format!("http://{address}/healthz")]).0;
+    assert_eq!(status(), 200);
+    accepted(&instance, "[prometheus]\nconnections = 3\n");
+    assert_eq!(status(), 503);
+    accepted(&instance, "[prometheus]\nconnections-per-address = 3\n");
+    assert_eq!(status(), 503);
+    accepted(&instance, "");
+    assert_eq!(status(), 200);
+    // of a header that does not come to its end
+    accepted(&instance, "[prometheus]\nheader-timeout = \"100ms\"\n");
+    let mut late = TcpStream::connect(&address).unwrap();
+    late.set_read_timeout(Some(endpoint::LONG)).unwrap();
+    assert_eq!(late.read(&mut [0]).unwrap(), 0);
+    drop(held);
+    instance.flux(&["module", "remove", "prometheus"]);
 }

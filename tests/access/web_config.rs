@@ -66,3 +66,44 @@ fn a_rate_limit() {
     assert_eq!(all, [200, 200, 429, 429]);
     e.stop();
 }
+
+#[test]
+fn what_tls_is_narrowed_to() {
+    let folder = Folder::new();
+    tls(&folder);
+    let ca = folder.text("ca.crt");
+    let files = "cert_file: server.crt, key_file: server.key";
+    let (aes256, aes128) =
+        ("ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-AES128-GCM-SHA256");
+    for (narrowed, good, bad) in [
+        (
+            "max_version: TLS12",
+            ["--tls-max", "1.2", "--tlsv1.2"],
+            ["--tls-max", "1.3", "--tlsv1.3"],
+        ),
+        (
+            "min_version: TLS13",
+            ["--tls-max", "1.3", "--tlsv1.3"],
+            ["--tls-max", "1.2", "--tlsv1.2"],
+        ),
+        (
+            "max_version: TLS12, \
+             cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384]",
+            ["--tlsv1.2", "--ciphers", aes256],
+            ["--tlsv1.2", "--ciphers", aes128],
+        ),
+        (
+            "curve_preferences: [CurveP384]",
+            ["--tlsv1.2", "--curves", "P-384"],
+            ["--tlsv1.2", "--curves", "X25519"],
+        ),
+    ] {
+        let text = format!("tls_server_config: {{{files}, {narrowed}}}");
+        let e = Endpoint::start(Limits::default(), web_config(&folder, &text));
+        let ask = |how: [&str; 3]| {
+            e.status("https", &[&["--cacert", &ca], &how[..]].concat())
+        };
+        assert_eq!((ask(good), ask(bad)), (200, 0), "{narrowed}");
+        e.stop();
+    }
+}

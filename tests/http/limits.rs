@@ -126,3 +126,16 @@ fn idle_connections_make_room() {
     }
     f.stop();
 }
+
+#[test]
+fn who_lingers_is_closed() {
+    let linger = Duration::from_millis(100);
+    let f = start(Limits { linger, ..Limits::default() });
+    let mut stream = f.connect();
+    stream.write_all(b"GET /healthz HTTP/1.0\r\n\r\n").unwrap();
+    assert!(rest(&mut stream).starts_with("HTTP/1.0 200 "));
+    // this end is still open
+    wait_until("closed", || f.open() == 0);
+    drop(stream);
+    f.stop();
+}

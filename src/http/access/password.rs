@@ -212,6 +212,18 @@ mod tests {
         });
     }
 
+    /// It would tell who is there if there were none for those who are not.
+    #[test]
+    fn a_name_that_is_not_there_is_checked_as_well() {
+        let users = users();
+        runtime().block_on(async {
+            let ip = peer("10.0.0.1");
+            let _held = users.checks.begin(ip);
+            let verdict = users.check("other", b"secret", ip).await;
+            assert_eq!(verdict, Verdict::Busy);
+        });
+    }
+
     #[test]
     fn a_check_counts_until_it_is_done_even_if_nobody_waits() {
         let users = users();
