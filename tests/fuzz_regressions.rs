@@ -40,6 +40,6 @@ macro_rules! targets {
 }
 
 targets! {
-    allow authorization config http idset jobspec journal life negotiation
+    allow authorization config custom http idset jobspec journal life negotiation
     openmetrics r replies resource sans selector web_config
 }

@@ -9,6 +9,7 @@
 pub mod allow;
 pub mod authorization;
 pub mod config;
+pub mod custom;
 pub mod http;
 pub mod idset;
 pub mod jobspec;
