@@ -245,6 +245,23 @@ mod tests {
         assert!(elsewhere.exists());
     }
 
+    /// To give a file away is for root, and others are told so.
+    #[test]
+    fn it_belongs_to_whom_it_should() {
+        let place = Place::new("owner");
+        let (user, group) = (Some(65534), Some(65534));
+        let given = Ownership { user, group, ..Ownership::default() };
+        match bind_unix(&place.0, given) {
+            Ok((_listener, _file)) => {
+                let file = fs::metadata(&place.0).unwrap();
+                assert_eq!((file.uid(), file.gid()), (65534, 65534));
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            }
+        }
+    }
+
     #[test]
     fn owners() {
         let new = |owner| Ownership::new(0o660, owner);
