@@ -43,7 +43,7 @@ fn job_stats(instance: &Instance) -> Value {
                 .get()))";
     let text = match instance.host {
         Host::Flux => instance.flux(&["python", "-c", code]),
-        Host::Standin => instance.flux(&["job-stats"]),
+        Host::Standin => instance.flux(&["rpc", "job-list.job-stats", "{}"]),
     };
     serde_json::from_str(&text).unwrap()
 }

@@ -82,12 +82,8 @@ fn settle(instance: &Instance) -> String {
 
 #[test]
 fn a_known_instance_has_a_known_page() {
-    let file = |option: &str, name: &str| {
-        format!("--{option}={}", golden(name).display())
-    };
-    let journal = file("recording", "page.jsonl");
-    let answers = file("answers", "page.json");
-    let instance = Host::Standin.start(&["--fast", &journal, &answers]);
+    let recording = format!("--recording={}", golden("page.jsonl").display());
+    let instance = Host::Standin.start(&[&recording]);
     instance.load_args(&[], &["listen=127.0.0.1:0", "collectors=all"]);
     let page = steady(&settle(&instance));
     instance.flux(&["module", "remove", "prometheus"]);

@@ -7,7 +7,7 @@
 //! continuation, errno and error texts.
 //!
 //! Everything hangs off a [`Handle`], which belongs to its module's thread
-//! and is its own reactor; what other threads touch is its [`Inbox`]. While C
+//! and is its own reactor; what other threads touch is its [`Queue`]. While C
 //! runs no reference to it is held, for C calls back in here.
 
 mod functions;
@@ -18,8 +18,7 @@ mod reactor;
 use std::ffi::{CStr, CString, c_char};
 
 pub use handle::{Handle, ModMain};
-pub use message::{Inbox, Message, Reply, Request, Response, failed};
-pub use reactor::standin_wait;
+pub use message::{Failure, Inbox, Message, Queue, Request, Response};
 
 /// A string of C's, or null.
 #[derive(Clone, Copy)]

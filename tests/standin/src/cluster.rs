@@ -5,7 +5,8 @@
 //! [`nodes`] are given out by [`schedule`]; [`traffic`] is what happens by
 //! chance; [`requests`] come from modules, [`commands`] from users.
 //!
-//! Time is what `advance` says it is. All that is to come is in one table, so
+//! Time is what `advance` says it is: requests and commands come at the time
+//! of the last one. All that is to come is in one table, so
 //! the same seed and the same calls give the same events, in big steps of
 //! time as in small ones.
 
@@ -20,26 +21,21 @@ mod tests;
 mod traffic;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::iter::once;
 use std::sync::Arc;
 
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
-use crate::instance::{Answer, Instance, Sent};
+use crate::abi::Inbox;
 
-const JOURNAL: &str = "job-manager.events-journal";
+/// With more than this waiting for a module, time that is skipped waits too.
+const BEHIND: usize = 10_000;
 
 /// Loaded at first, and what may be unloaded.
-const MODULES: [&str; 8] = [
-    "config",
-    "job-exec",
-    "job-info",
-    "job-ingest",
-    "job-list",
-    "job-manager",
-    "resource",
-    "sched-simple",
-];
+const MODULES: &str = "config job-exec job-info job-ingest job-list \
+                       job-manager resource sched-simple";
 
 /// What a cluster is like at first. What its nodes have is configured, under
 /// `fake-resources`.
@@ -59,13 +55,11 @@ pub struct Settings {
     pub jobs: usize,
 }
 
-#[derive(Default)]
 struct Queue {
     enabled: bool,
     started: bool,
-    /// How many of its jobs are in each state, and have each result.
-    states: [usize; 7],
-    results: [usize; 4],
+    /// How many of its jobs are in each state, then have each result.
+    counts: [i64; 11],
 }
 
 /// Seconds since the epoch as bits, which sort as the seconds do.
@@ -87,32 +81,34 @@ pub struct Cluster {
     queues: BTreeMap<String, Queue>,
     jobs: BTreeMap<u64, Arc<job::Job>>,
     /// What the scheduler may start, by priority and age.
-    pending: BTreeSet<(Reverse<u32>, u64)>,
+    pending: BTreeSet<(Reverse<u64>, u64)>,
     /// By when jobs with resources will be over, with how many cores.
     running: BTreeMap<(Time, u64), u32>,
     /// Who waits for a job to end, and how it must.
-    dependents: BTreeMap<u64, Vec<(&'static str, u64)>>,
+    dependents: BTreeMap<u64, Vec<(String, u64)>>,
+    /// What events had with them: each is kept once, for all that are alike.
+    contexts: HashSet<Arc<Value>>,
     /// What is to come; the number keeps the order of what is due at once.
     due: BTreeMap<(Time, u64), life::Step>,
     order: u64,
     pass_due: bool,
     loaded: BTreeSet<&'static str>,
-    /// Whether someone listens to the journal.
-    listener: bool,
-    outbox: Vec<Sent>,
+    /// Who listens to the journal.
+    listeners: Vec<Inbox>,
 }
 
 impl Cluster {
     /// A cluster that begins at `now`.
-    pub fn new(settings: &Settings, config: Value, now: f64) -> Self {
+    pub fn new(settings: &Settings, config: Value, now: f64) -> Result<Self> {
         let fake = |key: &str, default| {
             let number = config["fake-resources"][key].as_u64();
             number.map_or(default, |number| number as u32)
         };
+        let past = if settings.jobs > 0 { now - traffic::PAST } else { now };
         let mut cluster = Self {
-            now,
-            stamp: now,
-            epoch: now - traffic::PAST - 1.0,
+            now: past,
+            stamp: past,
+            epoch: past,
             random: fastrand::Rng::with_seed(settings.seed),
             rate: settings.rate,
             nodes: nodes::Nodes::new(
@@ -120,81 +116,74 @@ impl Cluster {
                 fake("cores-per-node", 4),
                 fake("gpus-per-node", 0),
             ),
-            loaded: MODULES.into(),
+            loaded: MODULES.split(' ').collect(),
             ..Self::default()
         };
         cluster.configure(config);
-        cluster.fill(settings.jobs);
-        if settings.rate > 0.0 {
-            cluster.later(0.0, life::Step::Arrival);
+        if settings.jobs > 0 {
+            cluster.fill(settings.jobs, now)?;
         }
-        cluster
+        if settings.rate > 0.0 {
+            cluster.later(0.0, Self::arrival);
+        }
+        Ok(cluster)
     }
 
     /// Takes a new configuration. A queue that is no longer in it stays.
     fn configure(&mut self, config: Value) {
-        let mut add = |name: &str| {
+        let named = config["queues"].as_object().filter(|q| !q.is_empty());
+        let names = named.map_or(vec![""], |queues| {
+            queues.keys().map(String::as_str).collect()
+        });
+        for name in names {
             // named queues are stopped until they are started
             let started = name.is_empty();
-            let queue = Queue { enabled: true, started, ..Queue::default() };
+            let queue = Queue { enabled: true, started, counts: [0; 11] };
             self.queues.entry(name.into()).or_insert(queue);
-        };
-        match config["queues"].as_object().filter(|q| !q.is_empty()) {
-            Some(queues) => queues.keys().for_each(|name| add(name)),
-            None => add(""),
         }
         self.config = config;
     }
 
-    fn load(&mut self, name: &str) -> Result<(), String> {
-        let known = MODULES.into_iter().find(|module| *module == name);
-        let known = known.ok_or("module not found")?;
-        if known == "job-list" && !self.loaded.contains("job-manager") {
-            return Err("Function not implemented".into());
-        }
-        if self.loaded.insert(known) && known == "job-manager" {
-            self.restart();
-        }
+    fn load(&mut self, name: &str) -> Result<()> {
+        let known = MODULES.split(' ').find(|module| *module == name);
+        let known = known.context("module not found")?;
+        self.loaded.insert(known);
         self.want_pass();
         Ok(())
     }
 
-    fn unload(&mut self, name: &str) -> Result<(), String> {
-        if !self.loaded.remove(name) {
-            return Err("No such file or directory".into());
-        }
+    fn unload(&mut self, name: &str) -> Result<()> {
+        ensure!(self.loaded.remove(name), "No such file or directory");
         if name == "job-manager" {
             // job-list leaves with it
             self.loaded.remove("job-list");
-            self.outbox.push((JOURNAL, Err(libc::ENODATA)));
-            self.listener = false;
+            for listener in self.listeners.drain(..) {
+                listener.send(once(Err((libc::ENODATA, c"".into()))));
+            }
         }
         Ok(())
     }
-}
 
-impl Instance for Cluster {
-    fn request(&mut self, topic: &str, payload: &str) -> Answer {
-        self.answer(topic, payload)
-    }
-
-    fn advance(&mut self, now: f64) -> Vec<Sent> {
-        while self.next().is_some_and(|next| next <= now) {
+    /// Moves time on to `now` (epoch seconds).
+    pub fn advance(&mut self, now: f64) {
+        while self.next() <= now {
             let Some(((time, _), step)) = self.due.pop_first() else { break };
             self.now = self.now.max(f64::from_bits(time));
-            self.happen(step);
+            step(self);
         }
         self.now = self.now.max(now);
-        std::mem::take(&mut self.outbox)
     }
 
-    fn next(&self) -> Option<f64> {
+    /// When something happens next by itself; infinite if nothing will.
+    pub fn next(&self) -> f64 {
+        let first = self.due.first_key_value();
         // without the job manager, nothing comes of anything
-        self.loaded.contains("job-manager").then_some(())?;
-        self.due.first_key_value().map(|(key, _)| f64::from_bits(key.0))
+        let first = first.filter(|_| self.loaded.contains("job-manager"));
+        first.map_or(f64::INFINITY, |(key, _)| f64::from_bits(key.0))
     }
 
-    fn command(&mut self, words: &[&str]) -> Result<String, String> {
-        self.run_command(words)
+    /// Whether the slowest module has much to do.
+    pub fn is_ahead(&self) -> bool {
+        self.listeners.iter().any(|l| l.waiting() > BEHIND)
     }
 }

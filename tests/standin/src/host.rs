@@ -1,27 +1,27 @@
 //! The host: loads modules as the broker does, carries requests between them
 //! and the instance, and does what it is told over a socket.
 //!
-//! The instance has a thread of its own, [`player`], so that no module waits
+//! The instance has a thread of its own, see [`start`], so that no module waits
 //! for it, however much it has to do. What the other threads share is small,
 //! and behind one lock.
 
 mod commands;
 mod control;
 mod module;
-mod player;
 mod start;
 
-use std::cell::Cell;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::CString;
+use std::io::Error;
+use std::iter::once;
 use std::path::PathBuf;
-use std::sync::mpsc;
 
-use parking_lot::{Mutex, MutexGuard};
+use anyhow::Result;
+use parking_lot::Mutex;
+use serde_json::json;
 
-use crate::abi::{self, Inbox, Message, Reply, Request, c_text};
+use crate::abi::{Inbox, Message, Queue, Request, Response, c_text};
 pub use control::send;
-use player::Work;
 pub use start::start;
 
 /// How many lines of the log are kept, as in Flux.
@@ -30,14 +30,6 @@ const LINES: usize = 1024;
 const LEVELS: [&str; 8] =
     ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
-/// What a command prints, or an error.
-pub type Outcome = Result<String, String>;
-
-/// What goes with an errno.
-fn strerror(errno: i32) -> String {
-    std::io::Error::from_raw_os_error(errno).to_string()
-}
-
 /// One instance.
 pub struct Host {
     /// Those of the broker.
@@ -45,7 +37,7 @@ pub struct Host {
     /// Where the control socket is: the user's alone.
     folder: PathBuf,
     /// To the instance.
-    work: mpsc::Sender<Work>,
+    instance: Inbox,
     state: Mutex<State>,
     /// Held while a module comes or goes: one after the other.
     turn: Mutex<()>,
@@ -60,56 +52,40 @@ struct State {
 }
 
 impl Host {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock()
-    }
-
     /// Sees to it that a request is answered, and never waits for that.
     pub fn route(&self, request: Request) {
         let topic = request.topic().into_owned();
         let service = topic.split('.').next().unwrap_or_default();
-        let inbox = self.state().modules.get(service).map(|m| m.inbox.clone());
-        match inbox {
-            // one that has just gone drops it, which is an answer too
-            Some(inbox) => {
-                inbox.push(std::iter::once(Message::Request(request)));
-            }
-            None => {
-                let _ = self.work.send(Work::Request(request));
-            }
-        }
+        let inbox =
+            self.state.lock().modules.get(service).map(|m| m.inbox.clone());
+        let inbox = inbox.unwrap_or_else(|| self.instance.clone());
+        // one that has just gone drops it, which is an answer too
+        inbox.push(once(Message::Request(request)));
     }
 
-    /// Makes a request and waits for the answer.
-    fn ask(&self, topic: &str, payload: &str) -> Outcome {
-        let inbox = Inbox::new();
-        let reply = Reply { inbox: inbox.clone(), tag: 0 };
-        self.route(Request {
-            topic: c_text(topic),
-            payload: c_text(payload),
-            streaming: false,
-            reply: Cell::new(Some(reply)),
-        });
-        let response = loop {
-            match inbox.pop() {
-                Some(Message::Response(_, response)) => break response,
-                _ => abi::standin_wait(inbox.fd, -1.0),
+    /// Makes requests, all at once, and waits for the answers.
+    fn ask_all(&self, topic: &str, payloads: &[&str]) -> Result<Vec<String>> {
+        let (mut queue, mut answers) = (Queue::new(), BTreeMap::new());
+        for (tag, payload) in (0..).zip(payloads) {
+            let (topic, payload) = (c_text(topic), c_text(payload));
+            self.route(Request::new(topic, payload, queue.reply(tag)));
+        }
+        while answers.len() < payloads.len() {
+            if let Some(Message::Response(tag, response)) = queue.wait(-1.0) {
+                answers.insert(tag, text(response)?);
             }
-        };
-        let said = |text: CString| text.to_string_lossy().into_owned();
-        response.map(said).map_err(|(errno, text)| {
-            let text = said(text);
-            let text = if text.is_empty() { strerror(errno) } else { text };
-            format!("{topic}: {text}")
-        })
+        }
+        Ok(answers.into_values().collect())
+    }
+
+    /// Makes one request.
+    fn ask(&self, topic: &str, payload: &str) -> Result<String> {
+        Ok(self.ask_all(topic, &[payload])?.concat())
     }
 
     /// Has the instance carry out a command.
-    fn instruct(&self, words: &[&str]) -> Outcome {
-        let words = words.iter().map(|word| (*word).to_owned()).collect();
-        let (outcome, done) = mpsc::channel();
-        let _ = self.work.send(Work::Command(words, outcome));
-        done.recv().map_err(|_| "the instance is gone".to_owned())?
+    fn instruct(&self, words: &[&str]) -> Result<String> {
+        self.ask("standin.command", &json!(words).to_string())
     }
 
     /// Adds a line to the log; what is serious goes to stderr as well.
@@ -119,16 +95,23 @@ impl Host {
         if level <= libc::LOG_ERR as usize {
             eprint!("{line}");
         }
-        let mut state = self.state();
-        if state.log.len() == LINES {
-            state.log.pop_front();
-        }
-        state.log.push_back(line);
+        let mut state = self.state.lock();
+        state.log.truncate(LINES - 1);
+        state.log.push_front(line);
     }
 
     /// Says that something went wrong that no test may overlook.
     fn problem(&self, text: &str) {
         eprintln!("standin: {text}");
-        self.state().failed = true;
+        self.state.lock().failed = true;
     }
+}
+
+/// The payload, or the error that is meant.
+fn text(response: Response) -> Result<String> {
+    let text = |text: CString| text.to_string_lossy().into_owned();
+    response.map(text).map_err(|(errno, said)| match said.is_empty() {
+        true => Error::from_raw_os_error(errno).into(),
+        false => anyhow::Error::msg(text(said)),
+    })
 }

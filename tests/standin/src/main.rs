@@ -4,13 +4,11 @@
 //! - [`abi`]: the functions of libflux-core that the module imports, and no
 //!   others.
 //! - [`host`]: loads and unloads modules, routes requests, obeys commands.
-//! - [`instance`]: what the host asks of whatever plays the instance.
 //! - [`cluster`]: the simulation. [`recorded`]: a recording.
 
 mod abi;
 mod cluster;
 mod host;
-mod instance;
 mod recorded;
 
 use std::io::Write;

@@ -105,7 +105,7 @@ fn unloads_while_jobs_come_and_go() {
 
 #[test]
 fn unloads_while_replies_are_pending() {
-    comes_and_goes(&["--latency=300"], &[0, 200, 400, 700]);
+    comes_and_goes(&["--latency=50"], &[0, 100, 200, 400]);
 }
 
 #[test]

@@ -2,17 +2,13 @@
 //! asks of those is what libflux asks of its callers. A `Box` goes to C in a
 //! function that creates and comes back in the one that destroys.
 
-use std::cell::Cell;
 use std::ffi::{c_double, c_int, c_void};
 use std::ptr;
 use std::time::Instant;
 
 use super::handle::Handle;
 use super::reactor::{Next, Watcher, later};
-use super::{Reply, Request, Text};
-
-/// `FLUX_RPC_STREAMING`.
-const STREAMING: c_int = 2;
+use super::{Request, Text};
 
 /// `FLUX_ROLE_OWNER`.
 const OWNER: u32 = 1;
@@ -95,15 +91,11 @@ exports! {
     fn flux_timer_watcher_create(
         h: &mut Handle, after: c_double, repeat: c_double,
         function: TimerFn, arg: *mut c_void
-    ) -> Option<Box<Watcher>> {
-        if after < 0.0 || repeat < 0.0 {
-            fail(libc::EINVAL);
-            return None;
-        }
+    ) -> Box<Watcher> {
         let function = function as *const c_void;
         let mut timer = Watcher::new(h, Next::Timer, function, arg);
         (timer.after, timer.repeat) = (after, repeat);
-        Some(timer)
+        timer
     }
 
     fn flux_watcher_start(timer: Option<&mut Watcher>) {
@@ -121,19 +113,14 @@ exports! {
 exports! {
     /// The response will be an error where nobody answers.
     fn flux_rpc(
-        h: &mut Handle, topic: Text, payload: Text, _nodeid: u32, flags: c_int
+        h: &mut Handle, topic: Text, payload: Text, _nodeid: u32, _flags: c_int
     ) -> Box<Watcher> {
         h.last_tag += 1;
         let null = ptr::null_mut();
         let mut future = Watcher::new(h, Next::Future, null, null);
         future.tag = h.last_tag;
-        let reply = Reply { inbox: h.inbox.clone(), tag: future.tag };
-        h.host.route(Request {
-            topic: topic.get(),
-            payload: payload.get(),
-            streaming: flags & STREAMING != 0,
-            reply: Cell::new(Some(reply)),
-        });
+        let reply = h.queue.reply(future.tag);
+        h.host.route(Request::new(topic.get(), payload.get(), reply));
         future
     }
 

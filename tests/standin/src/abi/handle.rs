@@ -8,7 +8,7 @@ use std::sync::{Arc, mpsc};
 use serde_json::Value;
 
 use super::reactor::Watcher;
-use super::{Inbox, Request, Response, c_text};
+use super::{Queue, Request, Response, c_text};
 use crate::host::Host;
 
 /// The type of every module's `mod_main`.
@@ -21,7 +21,6 @@ pub struct Handle {
     mod_main: ModMain,
     argc: c_int,
     argv: *mut *mut c_char,
-    thread_name: *const c_char,
     pub rc: c_int,
     pub errno: c_int,
     fd: c_int,
@@ -34,10 +33,10 @@ pub struct Handle {
     /// What `argv` points to.
     args: (Vec<CString>, Vec<*mut c_char>),
     pub host: Arc<Host>,
-    pub inbox: Arc<Inbox>,
-    /// Ok when the reactor first runs, and an errno when all is over.
-    pub progress: mpsc::Sender<Result<(), i32>>,
-    pub entered: bool,
+    pub queue: Queue,
+    /// Taken when the reactor first runs, and 0 is sent; else an errno is,
+    /// when all is over.
+    pub progress: Option<mpsc::Sender<i32>>,
     pub(super) stopped: bool,
     /// There once NAME.debug was used.
     pub(super) debug_flags: Option<Box<c_int>>,
@@ -54,31 +53,29 @@ impl Handle {
         name: &str,
         args: &[&str],
         mod_main: ModMain,
-        progress: mpsc::Sender<Result<(), i32>>,
+        progress: mpsc::Sender<i32>,
     ) -> Box<Self> {
         // joined and split again, as the broker does since 0.84
         let args = args.join(" ");
         let args: Vec<_> = args.split_whitespace().map(c_text).collect();
         let argv = args.iter().map(|arg| arg.as_ptr().cast_mut());
         let mut argv: Vec<_> = argv.chain([ptr::null_mut()]).collect();
-        let (name, inbox) = (c_text(name), Inbox::new());
+        let queue = Queue::new();
         Box::new(Self {
             mod_main,
             argc: args.len() as c_int,
             argv: argv.as_mut_ptr(),
-            thread_name: name.as_ptr(),
             rc: 0,
             errno: 0,
-            fd: inbox.fd,
+            fd: queue.fd(),
             seconds: -1.0,
             watcher: ptr::null_mut(),
             current: None,
-            name,
+            name: c_text(name),
             args: (args, argv),
             host: host.clone(),
-            inbox,
-            progress,
-            entered: false,
+            queue,
+            progress: Some(progress),
             stopped: false,
             debug_flags: None,
             requests: VecDeque::new(),

@@ -3,47 +3,22 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
-use std::collections::VecDeque;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::{FromRawFd, RawFd};
+use std::iter::once;
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
+use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use super::c_text;
-use crate::instance::{Failure, no_service};
+use super::{c_text, reactor::standin_wait};
 
-/// A payload ("" is none), or an error number and its text ("" is the
-/// number's own).
-pub type Response = Result<CString, (i32, CString)>;
+/// An error number, and its text: "" is the number's own.
+pub type Failure = (i32, CString);
 
-/// A failure as a response.
-pub fn failed((errno, text): Failure) -> Response {
-    Err((errno, c_text(&text)))
-}
-
-/// Where responses go: to who asked, under the matchtag of the request.
-#[derive(Clone)]
-pub struct Reply {
-    pub inbox: Arc<Inbox>,
-    pub tag: u32,
-}
-
-impl Reply {
-    /// Sends responses, which are made as they are taken; false if nobody is
-    /// there any more.
-    pub fn send<I>(&self, responses: I) -> bool
-    where
-        I: IntoIterator<Item = Response>,
-        I::IntoIter: Send + 'static,
-    {
-        let tag = self.tag;
-        let responses = responses.into_iter();
-        self.inbox.push(responses.map(move |r| Message::Response(tag, r)))
-    }
-}
+/// A payload ("" is none), or an error.
+pub type Response = Result<CString, Failure>;
 
 /// A request on its way; to C, `flux_msg_t`. One that is dropped without an
 /// answer is answered that nobody was there to do it.
@@ -52,27 +27,31 @@ pub struct Request {
     pub topic: CString,
     /// JSON, mostly.
     pub payload: CString,
-    /// Whether more than one response is welcome.
-    pub streaming: bool,
     /// Taken by who answers.
-    pub reply: Cell<Option<Reply>>,
+    pub reply: Cell<Option<Inbox>>,
 }
 
 impl Request {
+    pub fn new(topic: CString, payload: CString, reply: Inbox) -> Self {
+        Self { topic, payload, reply: Some(reply).into() }
+    }
+
     pub fn topic(&self) -> Cow<'_, str> {
         self.topic.to_string_lossy()
     }
 
     pub fn respond(&self, response: Response) {
         if let Some(reply) = self.reply.take() {
-            reply.send([response]);
+            reply.send(once(response));
         }
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
-        self.respond(failed(no_service(&self.topic())));
+        let text =
+            format!("No service matching {} is registered", self.topic());
+        self.respond(Err((libc::ENOSYS, c_text(&text))));
     }
 }
 
@@ -83,71 +62,95 @@ pub enum Message {
     Response(u32, Response),
 }
 
-/// A module's queue. All threads put into it, the module's own takes out.
-pub struct Inbox {
-    /// None once it is closed.
-    open: Mutex<Option<Open>>,
-    /// What to poll.
-    pub fd: RawFd,
-}
+/// One message or a stream of them.
+type Messages = Box<dyn Iterator<Item = Message> + Send>;
 
-struct Open {
-    /// Each is one message or a stream of them.
-    queue: VecDeque<Box<dyn Iterator<Item = Message> + Send>>,
-    /// An eventfd, readable while something waits.
-    event: File,
+/// The way into a module's queue, for all threads.
+#[derive(Clone)]
+pub struct Inbox {
+    sender: Sender<Messages>,
+    /// An eventfd that counts what waits, and is readable meanwhile.
+    count: Arc<File>,
+    /// That of the request that responses are to.
+    tag: u32,
 }
 
 impl Inbox {
-    pub fn new() -> Arc<Self> {
-        let flags = libc::EFD_CLOEXEC | libc::EFD_NONBLOCK;
-        // SAFETY: takes no pointers.
-        let fd = unsafe { libc::eventfd(0, flags) };
-        assert!(fd >= 0, "no eventfd could be made");
-        // SAFETY: the descriptor is new and nobody else's.
-        let event = unsafe { File::from_raw_fd(fd) };
-        let open = Open { queue: VecDeque::new(), event };
-        Arc::new(Self { open: Mutex::new(Some(open)), fd })
+    /// Appends messages, which are made as they are taken; false if the
+    /// module is gone.
+    pub fn push(
+        &self,
+        messages: impl Iterator<Item = Message> + Send + 'static,
+    ) -> bool {
+        let sent = self.sender.send(Box::new(messages)).is_ok();
+        let _ = (&*self.count).write(&1u64.to_ne_bytes()); // cannot fail
+        sent
     }
 
-    /// Appends messages; false if the module is gone.
-    pub fn push<I>(&self, messages: I) -> bool
-    where
-        I: Iterator<Item = Message> + Send + 'static,
-    {
-        let mut open = self.open.lock();
-        let Some(open) = &mut *open else { return false };
-        open.queue.push_back(Box::new(messages));
-        if open.queue.len() == 1 {
-            // cannot fail: the count is 0
-            let _ = open.event.write(&1u64.to_ne_bytes());
-        }
-        true
-    }
-
-    /// Takes what is first.
-    pub fn pop(&self) -> Option<Message> {
-        let mut open = self.open.lock();
-        let Open { queue, event } = open.as_mut()?;
-        while let Some(first) = queue.front_mut() {
-            if let Some(message) = first.next() {
-                return Some(message);
-            }
-            queue.pop_front();
-        }
-        let _ = event.read(&mut [0; 8]);
-        None
+    /// The same with responses.
+    pub fn send(
+        &self,
+        responses: impl Iterator<Item = Response> + Send + 'static,
+    ) -> bool {
+        let tag = self.tag;
+        self.push(responses.map(move |r| Message::Response(tag, r)))
     }
 
     /// How many messages wait; a stream is one.
     pub fn waiting(&self) -> usize {
-        self.open.lock().as_ref().map_or(0, |open| open.queue.len())
+        self.sender.len()
+    }
+}
+
+/// The queue. What still waits when it goes is dropped.
+pub struct Queue {
+    pub inbox: Inbox,
+    receiver: Receiver<Messages>,
+    /// Of which some were taken.
+    first: Option<Messages>,
+}
+
+impl Queue {
+    pub fn new() -> Self {
+        let flags =
+            libc::EFD_CLOEXEC | libc::EFD_NONBLOCK | libc::EFD_SEMAPHORE;
+        // SAFETY: takes no pointers.
+        let fd = unsafe { libc::eventfd(0, flags) };
+        assert!(fd >= 0, "no eventfd could be made");
+        // SAFETY: the descriptor is new and nobody else's.
+        let count = Arc::new(unsafe { File::from_raw_fd(fd) });
+        let (sender, receiver) = unbounded();
+        Self { inbox: Inbox { sender, count, tag: 0 }, receiver, first: None }
     }
 
-    /// Takes no more messages, and drops those that wait.
-    pub fn close(&self) {
-        // not under the lock: requests among them are answered
-        let open = self.open.lock().take();
-        drop(open);
+    /// Where the response under this matchtag is to go: here.
+    pub fn reply(&self, tag: u32) -> Inbox {
+        Inbox { tag, ..self.inbox.clone() }
+    }
+
+    /// What to poll once there is nothing to take.
+    pub fn fd(&self) -> RawFd {
+        self.inbox.count.as_raw_fd()
+    }
+
+    /// Takes what is first; waits that many seconds for it, if there is
+    /// nothing, or without end if that is negative.
+    pub fn wait(&mut self, seconds: f64) -> Option<Message> {
+        self.pop().or_else(|| {
+            standin_wait(self.fd(), seconds);
+            self.pop()
+        })
+    }
+
+    /// Takes what is first.
+    pub fn pop(&mut self) -> Option<Message> {
+        loop {
+            if let Some(message) = self.first.as_mut().and_then(Iterator::next)
+            {
+                return Some(message);
+            }
+            (&*self.inbox.count).read_exact(&mut [0; 8]).ok()?;
+            self.first = self.receiver.try_recv().ok();
+        }
     }
 }

@@ -23,7 +23,6 @@ struct handle {
     int (*mod_main) (void *h, int argc, char **argv);
     int argc;
     char **argv;
-    const char *name;
     int rc;
     int errnum;
     int fd;          // WAIT: until this is readable
@@ -106,12 +105,9 @@ static void ended (void *h)
 void *standin_thread (void *arg)
 {
     struct handle *h = arg;
-    char name[16]; // longer ones are refused
     sigset_t all;
 
     pthread_cleanup_push (ended, h);
-    snprintf (name, sizeof (name), "%s", h->name);
-    pthread_setname_np (pthread_self (), name);
     sigfillset (&all);
     pthread_sigmask (SIG_BLOCK, &all, NULL);
     errno = 0;

@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::ffi::{CString, c_double, c_int, c_void};
-use std::mem::{replace, take};
+use std::mem::take;
 use std::time::{Duration, Instant};
 
 use super::{Handle, Message, Response};
@@ -11,7 +11,7 @@ use super::{Handle, Message, Response};
 unsafe extern "C" {
     /// Waits until the descriptor is readable or that many seconds passed.
     /// A cancellation point, so not one to call with cancellation on.
-    pub safe fn standin_wait(fd: c_int, seconds: c_double);
+    pub(super) safe fn standin_wait(fd: c_int, seconds: c_double);
 }
 
 /// What is next, as in parts.c, the most urgent first; and what a [`Watcher`]
@@ -126,9 +126,8 @@ impl Watcher {
             }
             // SAFETY: see above.
             unsafe { &*this }.with(|h| {
-                if !h.take_in() {
-                    standin_wait(h.inbox.fd, left);
-                }
+                let message = h.queue.wait(left);
+                h.take_in(message)
             });
         }
         true
@@ -160,10 +159,10 @@ impl Handle {
         self.each().map(|watcher| watcher.kind).collect()
     }
 
-    /// Takes one message in, if there is one: a response goes to its future
+    /// Takes a message in, if there is one: a response goes to its future
     /// (one that comes too late is dropped), a request waits for its turn.
-    fn take_in(&mut self) -> bool {
-        match self.inbox.pop() {
+    fn take_in(&mut self, message: Option<Message>) -> bool {
+        match message {
             Some(Message::Response(tag, response)) => {
                 if let Some(f) = self.each().find(|w| w.tag == tag) {
                     f.responses.push_back(response);
@@ -176,8 +175,8 @@ impl Handle {
     }
 
     fn next(&mut self) -> Next {
-        if !replace(&mut self.entered, true) {
-            let _ = self.progress.send(Ok(()));
+        if let Some(progress) = self.progress.take() {
+            let _ = progress.send(0);
         }
         self.current = None;
         while !take(&mut self.stopped) {
@@ -198,7 +197,10 @@ impl Handle {
             if let Some(request) = self.requests.pop_front() {
                 let response = self.answer(&request);
                 request.respond(response);
-            } else if !self.take_in() {
+                continue;
+            }
+            let message = self.queue.pop();
+            if !self.take_in(message) {
                 self.seconds = self.until_due(now);
                 return Next::Wait;
             }

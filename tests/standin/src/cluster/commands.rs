@@ -1,15 +1,13 @@
 //! What the commands of `flux` that tests use do to the simulation.
 
-use std::fmt::Display;
 use std::ops::RangeInclusive;
 
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use serde_json::json;
 
-use super::job::{Event, Job, RESULTS, Spec, State};
+use super::job::{Event, Job, STATES, Spec, urgency};
 use super::{Cluster, nodes};
-
-type Outcome = Result<String, String>;
 
 /// Options of `submit`.
 #[derive(Parser)]
@@ -17,10 +15,6 @@ type Outcome = Result<String, String>;
 struct Submit {
     #[command(flatten)]
     spec: Spec,
-    #[arg(long, default_value = "default", value_parser = urgency)]
-    urgency: u32,
-    #[arg(long, value_parser = dependency)]
-    dependency: Vec<(&'static str, u64)>,
     #[arg(long, default_value = "1", value_parser = nodes::ids)]
     cc: RangeInclusive<u32>,
     #[arg(long)]
@@ -31,106 +25,101 @@ struct Submit {
 }
 
 impl Cluster {
-    pub(super) fn run_command(&mut self, words: &[&str]) -> Outcome {
-        let done = |()| String::new();
+    /// Carries out a command that comes as a request.
+    pub(super) fn obey(&mut self, payload: &str) -> Result<String> {
+        let words: Vec<String> = serde_json::from_str(payload)?;
+        self.command(&words.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+
+    /// Carries out a command, and returns what it prints. Of those that wait
+    /// for something, `true` if it has happened: it is the caller who waits.
+    pub(super) fn command(&mut self, words: &[&str]) -> Result<String> {
         match *words {
-            ["module-load", name] => self.load(name).map(done),
-            ["module-unload", name] => self.unload(name).map(done),
+            ["module", "load", name] => self.load(name)?,
+            ["module", "remove", name] => self.unload(name)?,
             ["module", "list"] => {
-                Ok(self.loaded.iter().map(|name| format!("{name}\n")).collect())
+                let names = self.loaded.iter().map(|name| format!("{name}\n"));
+                return Ok(names.collect());
             }
-            ["config-load", text] => {
-                let config = serde_json::from_str(text).map_err(display);
-                config.map(|config| self.configure(config)).map(done)
+            ["config", "load", table] => {
+                self.configure(serde_json::from_str(table)?);
             }
-            ["resource", "drain", ranks, ref reason @ ..] => nodes::ids(ranks)
-                .map(|ranks| self.drain(ranks, &reason.join(" ")))
-                .map(done),
-            ["resource", "undrain", ranks] => {
-                nodes::ids(ranks).map(|ranks| self.undrain(ranks)).map(done)
+            ["resource", "drain", ranks, ref reason @ ..] => {
+                self.drain(nodes::ids(ranks)?, &reason.join(" "));
             }
+            ["resource", "undrain", ranks] => self.undrain(nodes::ids(ranks)?),
             ["jobs", .., format] if self.loaded.contains("job-list") => {
-                let all = words[1].starts_with("-a");
-                Ok(self.list(all, format))
+                return Ok(self.list(words[1].starts_with("-a"), format));
             }
             _ if !self.loaded.contains("job-manager") => {
-                Err("No service matching job-manager".into())
+                bail!("No service matching job-manager");
             }
-            ["submit", ref args @ ..] => self.submit_all(args),
+            ["submit", ref args @ ..] => return self.submit_all(args),
             ["cancel", "--all", ..] => {
                 let active = self.jobs.iter().filter(|job| job.1.is_active());
                 let ids: Vec<_> = active.map(|job| job.0.to_string()).collect();
-                let mut ids = ids.iter();
-                ids.try_for_each(|id| self.cancel(id)).map(done)
+                ids.iter().try_for_each(|id| self.cancel(id))?;
             }
-            ["cancel", id] => self.cancel(id).map(done),
+            ["cancel", id] => self.cancel(id)?,
             ["update", id, change] => {
-                let queue = change.strip_prefix("queue=");
-                let queue = queue.filter(|q| self.queues.contains_key(*q));
-                let queue = queue.ok_or(format!("{change}: not possible"))?;
+                let queue = change.strip_prefix("queue=").unwrap_or_default();
+                ensure!(self.queues.contains_key(queue), "not possible");
                 let context = json!({ "attributes.system.queue": queue });
-                self.ask(id, Event::new("jobspec-update", context)).map(done)
+                self.ask(id, Event::new("jobspec-update", context))?;
             }
             ["queue", "idle", ..] => {
-                Ok((self.jobs.len() == self.inactive()).to_string())
+                return Ok((self.active() == 0).to_string());
             }
-            ["queue", verb, ref args @ ..] => self.queue(verb, args).map(done),
+            ["queue", verb, ref args @ ..] => self.queue(verb, args)?,
             ["job", "raise", kind, severity, id, note] => {
                 let kind = kind.trim_start_matches("--type=");
                 let severity = severity.trim_start_matches("--severity=");
-                let severity = severity.parse().map_err(display)?;
-                self.ask(id, Event::exception(kind, severity, note)).map(done)
+                self.ask(id, Event::exception(kind, severity.parse()?, note))?;
             }
-            // it is the caller who waits
             ["job", "wait-event", .., id, name] => {
                 let job = self.find(id)?.1;
-                match job.count(name) > 0 {
-                    false if !job.is_active() => Err("not received".into()),
-                    happened => Ok(happened.to_string()),
-                }
+                let happened = job.count(name) > 0;
+                ensure!(happened || job.is_active(), "not received");
+                return Ok(happened.to_string());
             }
             ["job", "urgency", id, level] => {
-                self.ask(id, Event::urgency(urgency(level)?)).map(done)
+                self.ask(id, Event::urgency(urgency(level)?))?;
             }
-            _ => Err(format!("{}: not simulated", words.join(" "))),
+            _ => bail!("{}: not simulated", words.join(" ")),
         }
+        Ok(String::new())
     }
 
-    fn find(&self, id: &str) -> Result<(u64, &Job), String> {
-        let number = id.parse().map_err(display)?;
-        let job = self.jobs.get(&number).ok_or(format!("{id}: unknown job"))?;
+    fn find(&self, id: &str) -> Result<(u64, &Job)> {
+        let number = id.parse()?;
+        let job = self.jobs.get(&number).context("unknown job")?;
         Ok((number, job))
     }
 
     /// Posts what a user asks for, if it can be.
-    fn ask(&mut self, id: &str, event: Event) -> Result<(), String> {
-        let (number, job) = self.find(id)?;
-        if !job.may(&event) {
-            return Err(format!("{id}: not in state {:?}", job.state));
-        }
-        self.post(number, event);
+    fn ask(&mut self, id: &str, event: Event) -> Result<()> {
+        let id = self.find(id)?.0;
+        ensure!(self.post(id, event), "not in this state");
         Ok(())
     }
 
-    fn cancel(&mut self, id: &str) -> Result<(), String> {
+    fn cancel(&mut self, id: &str) -> Result<()> {
         self.ask(id, Event::exception("cancel", 0, ""))
     }
 
-    fn submit_all(&mut self, args: &[&str]) -> Outcome {
+    fn submit_all(&mut self, args: &[&str]) -> Result<String> {
         // what the test execution takes as attributes, Spec has as options
         let args = args.iter().map(|a| a.replace("--setattr=exec.test.", "--"));
-        let submit = Submit::try_parse_from(args).map_err(display)?;
+        let it = Submit::try_parse_from(args)?;
         let mut ids = String::new();
-        for _ in submit.cc {
-            let spec = submit.spec.clone();
-            let id = self.submit(spec, submit.urgency, &submit.dependency)?;
-            ids += &format!("{id}\n");
+        for _ in it.cc {
+            ids += &format!("{}\n", self.submit(it.spec.clone())?);
         }
-        Ok(if submit.quiet { String::new() } else { ids })
+        Ok(if it.quiet { String::new() } else { ids })
     }
 
     /// Of the queue that is named first, or of all.
-    fn queue(&mut self, verb: &str, args: &[&str]) -> Result<(), String> {
+    pub(super) fn queue(&mut self, verb: &str, args: &[&str]) -> Result<()> {
         let named = args.iter().find(|arg| !arg.starts_with('-'));
         for (name, queue) in &mut self.queues {
             if named.is_some_and(|named| named != name) {
@@ -139,7 +128,7 @@ impl Cluster {
             match verb {
                 "start" | "stop" => queue.started = verb == "start",
                 "enable" | "disable" => queue.enabled = verb == "enable",
-                _ => return Err(format!("queue {verb}: not simulated")),
+                _ => bail!("queue {verb}: not simulated"),
             }
         }
         self.sort_out();
@@ -151,38 +140,14 @@ impl Cluster {
         let jobs = self.jobs.iter().rev();
         let jobs = jobs.filter(|job| all || job.1.is_active()).take(1000);
         let line = jobs.map(|(id, job)| {
-            let state = format!("{:?}", job.state).to_uppercase();
-            let status = match job.state {
-                State::Inactive => RESULTS[job.result()].1,
-                _ => &state[..1],
-            };
+            let state = STATES[job.state as usize].to_uppercase();
             format
                 .replace("{id}", &id.to_string())
                 .replace("{queue}", &job.spec.queue)
                 .replace("{state}", &state)
-                .replace("{status_abbrev}", status)
+                .replace("{status_abbrev}", &state[..1])
                 + "\n"
         });
         line.collect()
     }
-}
-
-fn display(error: impl Display) -> String {
-    error.to_string()
-}
-
-fn urgency(text: &str) -> Result<u32, String> {
-    match text {
-        "hold" => Ok(0),
-        "default" => Ok(16),
-        _ => text.parse().map_err(display),
-    }
-}
-
-fn dependency(text: &str) -> Result<(&'static str, u64), String> {
-    let known = ["afterany:", "afterok:"];
-    let scheme = known.into_iter().find(|name| text.starts_with(name));
-    let scheme = scheme.ok_or("not simulated")?;
-    let id = text[scheme.len()..].parse().map_err(display)?;
-    Ok((scheme.trim_end_matches(':'), id))
 }

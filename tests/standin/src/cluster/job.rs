@@ -27,11 +27,17 @@ pub struct Spec {
     #[arg(short = 'x', long)]
     pub exclusive: bool,
     /// How long it may run, in seconds; 0 is for ever.
-    #[arg(short = 't', long = "time-limit", default_value_t = 0.0, value_parser = seconds)]
+    #[arg(short = 't', default_value = "0", value_parser = seconds)]
     pub limit: f64,
     /// How long it will run.
-    #[arg(long = "run_duration", default_value_t = 0.01, value_parser = seconds)]
+    #[arg(long = "run_duration", default_value = "0.01")]
+    #[arg(value_parser = seconds)]
     pub run: f64,
+    #[arg(long, default_value = "default", value_parser = urgency)]
+    pub urgency: u64,
+    /// On which jobs, as in `afterok:ID`.
+    #[arg(long)]
+    pub dependency: Vec<String>,
     /// The wait status that it will finish with.
     #[arg(long = "wait_status", default_value_t = 0)]
     pub status: i32,
@@ -42,6 +48,15 @@ pub struct Spec {
 
 fn seconds(text: &str) -> Result<f64, std::num::ParseFloatError> {
     text.trim_end_matches('s').parse()
+}
+
+/// As a number.
+pub fn urgency(text: &str) -> Result<u64, std::num::ParseIntError> {
+    match text {
+        "hold" => Ok(0),
+        "default" => Ok(16),
+        _ => text.parse(),
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, PartialOrd)]
@@ -75,23 +90,8 @@ impl Event {
         Self::new(name, Value::Null)
     }
 
-    pub fn submit(urgency: u32) -> Self {
-        let context = json!({
-            "userid": 0, "urgency": urgency, "flags": 0, "version": 1,
-        });
-        Self::new("submit", context)
-    }
-
-    pub fn urgency(urgency: u32) -> Self {
+    pub fn urgency(urgency: u64) -> Self {
         Self::new("urgency", json!({ "userid": 0, "urgency": urgency }))
-    }
-
-    pub fn priority(priority: u64) -> Self {
-        Self::new("priority", json!({ "priority": priority }))
-    }
-
-    pub fn finish(status: i32) -> Self {
-        Self::new("finish", json!({ "status": status }))
     }
 
     pub fn exception(kind: &str, severity: u32, note: &str) -> Self {
@@ -106,47 +106,92 @@ impl Event {
 #[derive(Clone)]
 pub struct R(pub Vec<(u32, Share)>, pub f64, pub f64);
 
+/// What follows from an event, after how many seconds.
+type Next = Option<(f64, Event)>;
+
 /// A job. Copies are made only to write to one that a backlog still holds.
 #[derive(Clone, Default)]
 pub struct Job {
     pub spec: Spec,
     pub state: State,
-    pub priority: u32,
+    /// That of its urgency: nothing else makes one here.
+    pub priority: u64,
     pub log: Vec<Event>,
     pub r: Option<R>,
 }
 
-/// What can become of a job, as job-stats and as `flux jobs` call it.
-pub const RESULTS: [(&str, &str); 4] = [
-    ("successful", "CD"),
-    ("failed", "F"),
-    ("canceled", "CA"),
-    ("timeout", "TO"),
-];
+/// What job-stats count: jobs by state, and what became of them.
+pub const STATES: [&str; 7] =
+    ["new", "depend", "priority", "sched", "run", "cleanup", "inactive"];
+pub const RESULTS: [&str; 4] = ["successful", "failed", "canceled", "timeout"];
 
 impl Job {
-    /// The job manager's state machine.
-    pub fn apply(&mut self, event: Event) {
+    /// What an event makes of the job, by the job manager's state machine, and
+    /// what comes next. None if it cannot happen: something came between.
+    fn outcome(&self, event: &Event) -> Option<(State, Next)> {
         use State::{Cleanup, Depend, Inactive, New, Priority, Run, Sched};
-        let context = &event.context;
-        self.state = match (event.name, self.state) {
-            ("validate", New) => Depend,
-            ("depend", Depend) => Priority,
-            ("priority", Priority) => Sched,
-            ("urgency" | "jobspec-update" | "flux-restart", Sched) => Priority,
-            ("alloc", Sched) => Run,
-            ("finish", Run) => Cleanup,
-            ("exception", _) if context["severity"] == 0 => Cleanup,
-            ("clean", Cleanup) => Inactive,
-            (_, state) => state,
+        let (state, context, spec) = (self.state, &event.context, &self.spec);
+        let then = |delay, name| Some((delay, Event::bare(name)));
+        let raise =
+            |delay, kind, note| Some((delay, Event::exception(kind, 0, note)));
+        let finish = |delay, status| {
+            Some((delay, Event::new("finish", json!({ "status": status }))))
         };
-        if let Some(priority) = context["priority"].as_u64() {
-            self.priority = priority as u32;
+        let prioritize = || {
+            let urgency = context["urgency"].as_u64().unwrap_or(self.priority);
+            Some((0.0, Event::new("priority", json!({ "priority": urgency }))))
+        };
+        let met = self.count("dependency-remove");
+        Some(match (event.name, state) {
+            ("submit" | "invalidate", New) => (New, None),
+            ("dependency-add" | "dependency-remove", New) => (New, None),
+            ("validate", New) => (Depend, then(0.01, "depend")),
+            ("dependency-remove", Depend) => (Depend, then(0.01, "depend")),
+            ("depend", Depend) if met == self.count("dependency-add") => {
+                (Priority, prioritize())
+            }
+            ("priority", Priority) => (Sched, None),
+            ("urgency" | "jobspec-update", Sched) => (Priority, prioritize()),
+            ("urgency" | "jobspec-update", New | Depend) => (state, None),
+            ("alloc", Sched) => (Run, then(0.008, "start")),
+            ("start", Run) if spec.mock.is_some() => {
+                (Run, raise(0.0, "exec", "mock run exception generated"))
+            }
+            ("start", Run) if spec.limit > 0.0 && spec.limit < spec.run => {
+                (Run, raise(spec.limit, "timeout", "allocation expired"))
+            }
+            ("start", Run) => (Run, finish(spec.run, spec.status)),
+            ("finish", Run | Cleanup) if self.count("finish") == 0 => {
+                (Cleanup, then(0.005, "release"))
+            }
+            ("release", Cleanup) => (Cleanup, then(0.0, "free")),
+            ("free", Cleanup) => (Cleanup, then(0.0, "clean")),
+            ("clean", Cleanup) => (Inactive, None),
+            ("exception", Inactive) => return None,
+            ("exception", Cleanup) => (Cleanup, None),
+            ("exception", _) if context["severity"] != 0 => (state, None),
+            ("exception", Run) if self.count("start") == 0 => {
+                (Cleanup, then(0.01, "release"))
+            }
+            // it is killed
+            ("exception", Run) => (Cleanup, finish(0.01, libc::SIGTERM)),
+            ("exception", _) => (Cleanup, then(0.0, "clean")),
+            _ => return None,
+        })
+    }
+
+    /// Has an event happen, if it can; returns what comes next.
+    pub fn apply(&mut self, event: Event) -> Option<Next> {
+        let (state, next) = self.outcome(&event)?;
+        self.state = state;
+        if let Some(urgency) = event.context["urgency"].as_u64() {
+            self.priority = urgency;
         }
-        if let Some(queue) = context["attributes.system.queue"].as_str() {
+        if let Some(queue) = event.context["attributes.system.queue"].as_str() {
             self.spec.queue = queue.into();
         }
         self.log.push(event);
+        Some(next)
     }
 
     pub fn is_active(&self) -> bool {
@@ -158,56 +203,34 @@ impl Job {
         self.log.iter().filter(|event| event.name == name).count()
     }
 
-    /// The last one that was asked for.
-    pub fn urgency(&self) -> u64 {
-        let urgency = |event: &Event| event.context["urgency"].as_u64();
-        self.log.iter().rev().find_map(urgency).unwrap_or(0)
-    }
-
-    /// Whether an event that was foreseen may happen after what came between.
-    pub fn may(&self, event: &Event) -> bool {
-        let state = self.state;
-        let unmet =
-            self.count("dependency-add") - self.count("dependency-remove");
-        match event.name {
-            "depend" => state == State::Depend && unmet == 0,
-            "urgency" | "jobspec-update" => state <= State::Sched,
-            "start" => state == State::Run,
-            "finish" => self.count("finish") == 0,
-            "exception" if event.context["type"] == "timeout" => {
-                state == State::Run
-            }
-            "exception" => self.is_active(),
-            _ => true,
-        }
-    }
-
     /// What became of it, as an index of `RESULTS`: by job-list's rule a
     /// failure before the end decides.
     pub fn result(&self) -> usize {
         // the least severity of an exception, and the type of the first of it
-        let mut worst: Option<(u64, &str)> = None;
-        for Event { name, context, .. } in &self.log {
-            let severity = context["severity"].as_u64().unwrap_or(0);
-            let fatal = worst.is_some_and(|worst| worst.0 == 0);
-            match *name {
-                "finish" if context["status"] == 0 && !fatal => return 0,
-                "exception" if worst.is_none_or(|w| severity < w.0) => {
-                    worst = context["type"].as_str().map(|t| (severity, t));
-                }
-                _ => {}
+        let mut worst = (u64::MAX, &Value::Null);
+        for Event { context, .. } in &self.log {
+            if context["status"] == 0 && worst.0 > 0 {
+                return 0;
+            }
+            let severity = context["severity"].as_u64().unwrap_or(u64::MAX);
+            if severity < worst.0 {
+                worst = (severity, &context["type"]);
             }
         }
-        match worst {
-            Some((_, "cancel")) => 2,
-            Some((_, "timeout")) => 3,
+        match worst.1.as_str() {
+            Some("cancel") => 2,
+            Some("timeout") => 3,
             _ => 1,
         }
     }
 
     /// Whether it satisfies one that depends on it, or still may.
     pub fn meets(&self, scheme: &str) -> bool {
-        self.is_active() || scheme == "afterany" || self.result() == 0
+        match scheme {
+            "afterany" => true,
+            "afterok" => self.is_active() || self.result() == 0,
+            _ => false,
+        }
     }
 
     /// A response of the journal: events, and what belongs to them. By hand,
@@ -227,11 +250,18 @@ impl Job {
 }
 
 /// The end of a jobspec, as long as that of real ones.
-const SHELL: &str = r#""cwd":"/home/user","shell":{"options":{"rlimit":{"cpu":-1,"fsize":-1,"data":-1,"stack":8388608,"core":0,"nofile":20000,"as":-1,"rss":-1,"nproc":96365}}}}},"tasks":[{"command":["app"],"slot":"task","count":{"per_slot":1}}],"version":1}"#;
+const SHELL: &str = r#""cwd":"/home/user","shell":{"options":{"rlimit":{
+"cpu":-1,"fsize":-1,"data":-1,"stack":8388608,"core":0,"nofile":20000,"as":-1,
+"rss":-1,"nproc":96365}}}}},"tasks":[{"command":["app"],"slot":"task",
+"count":{"per_slot":1}}],"version":1}"#;
 
 impl Spec {
     pub fn slots(&self) -> u32 {
         self.slots.unwrap_or(self.nodes.max(1))
+    }
+
+    pub fn slot(&self) -> Share {
+        Share { cores: self.cores, gpus: self.gpus }
     }
 
     pub fn slots_per_node(&self) -> u32 {
@@ -245,27 +275,25 @@ impl Spec {
 
     /// The jobspec, redacted as the journal has it.
     fn json(&self) -> String {
-        let Spec { queue, nodes, cores, gpus, limit, .. } = self;
-        let mut tree = format!(r#"{{"type":"core","count":{cores}}}"#);
-        if *gpus > 0 {
-            tree += &format!(r#",{{"type":"gpu","count":{gpus}}}"#);
+        let vertex = |kind: &str, count: u32, more: &str| {
+            format!(r#"{{"type":"{kind}","count":{count}{more}}}"#)
+        };
+        let mut tree = vertex("core", self.cores, "");
+        if self.gpus > 0 {
+            tree = tree + "," + &vertex("gpu", self.gpus, "");
         }
-        let slots = self.slots_per_node();
-        tree = format!(
-            r#"{{"type":"slot","label":"task","count":{slots},"with":[{tree}]}}"#
-        );
-        if *nodes > 0 {
-            let exclusive = self.is_exclusive();
-            tree = format!(
-                r#"{{"type":"node","count":{nodes},"exclusive":{exclusive},"with":[{tree}]}}"#
-            );
+        let more = format!(r#","label":"task","with":[{tree}]"#);
+        tree = vertex("slot", self.slots_per_node(), &more);
+        if self.nodes > 0 {
+            let whole = self.is_exclusive();
+            let more = format!(r#","exclusive":{whole},"with":[{tree}]"#);
+            tree = vertex("node", self.nodes, &more);
         }
-        let mut system = format!(r#""duration":{limit:?},"#);
-        if !queue.is_empty() {
-            system += &format!(r#""queue":"{queue}","#);
+        let mut system = format!(r#""duration":{:?},"#, self.limit);
+        if !self.queue.is_empty() {
+            system += &format!(r#""queue":"{}","#, self.queue);
         }
-        format!(
-            r#"{{"resources":[{tree}],"attributes":{{"system":{{{system}{SHELL}"#
-        )
+        format!(r#"{{"resources":[{tree}],"attributes":{{"system":{{{system}"#)
+            + SHELL
     }
 }

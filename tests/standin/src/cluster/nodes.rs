@@ -2,6 +2,8 @@
 //! GPUs are counted, not told apart.
 
 use std::collections::BTreeMap;
+use std::num::ParseIntError;
+use std::ops::RangeInclusive;
 
 use serde_json::{Value, json};
 
@@ -32,12 +34,19 @@ impl Nodes {
         Self { whole, free, free_cores: count * cores, ..Self::default() }
     }
 
+    /// What a job takes together, and how many of that on each node: slots,
+    /// or whole nodes.
+    fn unit(&self, spec: &Spec) -> (Share, u32) {
+        match spec.is_exclusive() {
+            true => (self.whole, 1),
+            false => (spec.slot(), spec.slots_per_node()),
+        }
+    }
+
     /// How many cores a job takes.
     pub fn cores_for(&self, spec: &Spec) -> u32 {
-        match spec.is_exclusive() {
-            true => spec.nodes * self.whole.cores,
-            false => spec.slots() * spec.cores,
-        }
+        let (unit, per_node) = self.unit(spec);
+        unit.cores * per_node * spec.nodes.max(1)
     }
 
     /// What a job would get now, by rank: the first nodes that fit.
@@ -45,23 +54,19 @@ impl Nodes {
         if self.cores_for(spec) > self.free_cores {
             return None;
         }
-        let (per_node, whole) = (spec.slots_per_node(), spec.is_exclusive());
+        let (unit, per_node) = self.unit(spec);
         let mut left = per_node * spec.nodes.max(1);
         let mut found = Vec::new();
-        for (rank, &free) in (0..).zip(&self.free) {
-            let slots = match room(free, spec) {
+        for (rank, free) in (0..).zip(&self.free) {
+            let taken = match free.room(unit) {
                 room if spec.nodes == 0 => room.min(left),
                 room if room < per_node => 0,
                 _ => per_node,
             };
-            let taken = whole && free != self.whole;
-            if slots == 0 || taken || self.drained.contains_key(&rank) {
-                continue;
+            if taken > 0 && !self.drained.contains_key(&rank) {
+                found.push((rank, unit.times(taken)));
+                left -= taken;
             }
-            let (cores, gpus) = (slots * spec.cores, slots * spec.gpus);
-            let part = if whole { free } else { Share { cores, gpus } };
-            found.push((rank, part));
-            left -= slots;
             if left == 0 {
                 return Some(found);
             }
@@ -71,61 +76,55 @@ impl Nodes {
 
     /// Whether a job could ever run here.
     pub fn satisfies(&self, spec: &Spec) -> bool {
-        let (nodes, room) = (self.free.len() as u32, room(self.whole, spec));
+        let nodes = self.free.len() as u32;
+        let room = self.whole.room(spec.slot());
         match spec.nodes {
             0 => spec.slots() <= nodes * room,
             count => count <= nodes && spec.slots_per_node() <= room,
         }
     }
 
-    pub fn take(&mut self, pieces: &[(u32, Share)]) {
+    /// Takes what a job gets, or gives back what it had.
+    pub fn change(&mut self, pieces: &[(u32, Share)], by: i32) {
+        let change = |have: &mut u32, part: u32| {
+            *have = have.wrapping_add_signed(by * part as i32);
+        };
         for (rank, part) in pieces {
             let free = &mut self.free[*rank as usize];
-            free.cores -= part.cores;
-            free.gpus -= part.gpus;
-            self.free_cores -= part.cores;
-        }
-    }
-
-    pub fn give(&mut self, pieces: &[(u32, Share)]) {
-        for (rank, part) in pieces {
-            let free = &mut self.free[*rank as usize];
-            free.cores += part.cores;
-            free.gpus += part.gpus;
-            self.free_cores += part.cores;
+            change(&mut free.cores, part.cores);
+            change(&mut free.gpus, part.gpus);
+            change(&mut self.free_cores, part.cores);
         }
     }
 }
 
-/// How many slots of the job have room in this.
-fn room(free: Share, spec: &Spec) -> u32 {
-    let by_gpus = free.gpus.checked_div(spec.gpus).unwrap_or(u32::MAX);
-    by_gpus.min(free.cores / spec.cores.max(1))
+impl Share {
+    /// How many such units have room in this.
+    fn room(self, unit: Self) -> u32 {
+        let by_gpus = self.gpus.checked_div(unit.gpus).unwrap_or(u32::MAX);
+        by_gpus.min(self.cores / unit.cores.max(1))
+    }
+
+    fn times(self, count: u32) -> Self {
+        Self { cores: self.cores * count, gpus: self.gpus * count }
+    }
 }
 
 /// An idset (RFC 22) of ascending ids.
 pub fn idset(ids: impl IntoIterator<Item = u32>) -> String {
-    let mut ranges: Vec<(u32, u32)> = Vec::new();
-    for id in ids {
-        match ranges.last_mut() {
-            Some((_, last)) if *last + 1 == id => *last = id,
-            _ => ranges.push((id, id)),
-        }
-    }
-    let range = |&(first, last): &(u32, u32)| match first == last {
-        true => first.to_string(),
-        false => format!("{first}-{last}"),
-    };
-    ranges.iter().map(range).collect::<Vec<_>>().join(",")
+    let ids: Vec<u32> = ids.into_iter().collect();
+    let runs = ids.chunk_by(|id, next| id + 1 == *next);
+    let range = runs.map(|run| match run {
+        [first, .., last] => format!("{first}-{last}"),
+        only => only.iter().map(u32::to_string).collect(),
+    });
+    range.collect::<Vec<_>>().join(",")
 }
 
 /// The ids in an idset that is a number or a range.
-pub fn ids(idset: &str) -> Result<std::ops::RangeInclusive<u32>, String> {
+pub fn ids(idset: &str) -> Result<RangeInclusive<u32>, ParseIntError> {
     let (first, last) = idset.split_once('-').unwrap_or((idset, idset));
-    match (first.parse(), last.parse()) {
-        (Ok(first), Ok(last)) => Ok(first..=last),
-        _ => Err(format!("{idset}: not a number or a range")),
-    }
+    Ok(first.parse()?..=last.parse()?)
 }
 
 /// R as JSON: an entry for all ranks with the same share.

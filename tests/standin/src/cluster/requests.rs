@@ -4,25 +4,41 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::job::{R, RESULTS, State};
-use super::{Cluster, JOURNAL, Queue, nodes};
-use crate::instance::{Answer, no_service, once};
+use super::job::{R, RESULTS, STATES};
+use super::{Cluster, Queue, nodes};
+use crate::abi::{Failure, Inbox, Request, c_text};
 
 impl Cluster {
-    pub(super) fn answer(&mut self, topic: &str, payload: &str) -> Answer {
-        let service = topic.rsplit_once('.').map_or(topic, |split| split.0);
-        if !self.loaded.contains(service) {
-            return Err(no_service(topic));
-        }
-        let payload: Value = serde_json::from_str(payload).unwrap_or_default();
+    /// Answers a request, or drops it, which tells that nobody is there to.
+    pub fn answer(&mut self, request: &Request) {
+        let topic = request.topic();
+        let payload = request.payload.to_string_lossy();
+        let json: Value = serde_json::from_str(&payload).unwrap_or_default();
+        let service = topic.split('.').next().unwrap_or_default();
+        let answer = match &*topic {
+            "standin.command" => self
+                .obey(&payload)
+                .map_err(|said| (libc::EINVAL, c_text(&format!("{said:#}")))),
+            _ if !self.loaded.contains(service) => return,
+            "job-manager.events-journal" => {
+                let reply = request.reply.take();
+                return reply.into_iter().for_each(|reply| {
+                    self.open_journal(reply, json["full"] == true);
+                });
+            }
+            topic => self.service(topic, &json).map(|v| v.to_string()),
+        };
+        request.respond(answer.map(|text: String| c_text(&text)));
+    }
+
+    fn service(&self, topic: &str, payload: &Value) -> Result<Value, Failure> {
         let named = || self.queues.keys().filter(|name| !name.is_empty());
-        let answer = match topic {
-            JOURNAL => return self.open_journal(payload["full"] == true),
+        Ok(match topic {
             "job-manager.queue-status" => {
                 let name = payload["name"].as_str().unwrap_or("");
                 let unknown = format!("'{name}' is not a valid queue");
                 let queue = self.queues.get(name);
-                let queue = queue.ok_or((libc::EINVAL, unknown))?;
+                let queue = queue.ok_or((libc::EINVAL, c_text(&unknown)))?;
                 let scheduler = self.loaded.contains("sched-simple");
                 let start = queue.started && scheduler;
                 json!({ "enable": queue.enabled, "start": start })
@@ -31,8 +47,8 @@ impl Cluster {
                 json!({ "queues": named().collect::<Vec<_>>() })
             }
             "job-manager.stats-get" => json!({
-                "active_jobs": self.jobs.len() - self.inactive(),
-                "inactive_jobs": self.inactive(),
+                "active_jobs": self.active(),
+                "inactive_jobs": self.jobs.len() as i64 - self.active(),
             }),
             "job-manager.alloc-query" => json!({
                 "queue_length": self.pending.len(),
@@ -43,7 +59,8 @@ impl Cluster {
             "job-info.lookup" => {
                 let id = payload["id"].as_u64().unwrap_or(0);
                 let job = self.jobs.get(&id);
-                let job = job.ok_or((libc::ENOENT, "invalid job id".into()))?;
+                let unknown = (libc::ENOENT, c"invalid job id".into());
+                let job = job.ok_or(unknown)?;
                 let lines = job.log.iter().map(|e| json!(e).to_string() + "\n");
                 json!({ "id": id, "eventlog": lines.collect::<String>() })
             }
@@ -69,45 +86,42 @@ impl Cluster {
             }
             _ => {
                 let text = format!("Unknown service method '{topic}'");
-                return Err((libc::ENOSYS, text));
+                return Err((libc::ENOSYS, c_text(&text)));
             }
-        };
-        once(&answer)
+        })
     }
 
-    /// `deny` need not be looked at: annotations are not simulated.
-    fn open_journal(&mut self, full: bool) -> Answer {
-        self.listener = true;
+    /// Sends what there is, and from now on what happens. `deny` need not be
+    /// looked at: annotations are not simulated.
+    fn open_journal(&mut self, reply: Inbox, full: bool) {
         let jobs = self.jobs.iter();
         let jobs = jobs.filter(|job| full || job.1.is_active());
         let jobs: Vec<_> = jobs.map(|(id, job)| (*id, job.clone())).collect();
         let lines =
             jobs.into_iter().map(|(id, job)| job.response(id, &job.log));
         let sentinel = r#"{"id":-1,"events":[]}"#.to_owned();
-        Ok(Box::new(lines.chain([sentinel])))
+        reply.send(lines.chain([sentinel]).map(|line| Ok(c_text(&line))));
+        self.listeners.push(reply);
     }
 
-    pub(super) fn inactive(&self) -> usize {
-        let over = |queue: &Queue| queue.states[State::Inactive as usize];
-        self.queues.values().map(over).sum()
+    /// How many jobs are.
+    pub(super) fn active(&self) -> i64 {
+        let active = |queue: &Queue| queue.counts[..6].iter().sum::<i64>();
+        self.queues.values().map(active).sum()
     }
 }
 
 /// Of all these queues.
 fn stats<'a>(name: &str, queues: impl IntoIterator<Item = &'a Queue>) -> Value {
-    let (mut states, mut results) = ([0; 7], [0; 4]);
-    for queue in queues {
-        (0..7).for_each(|i| states[i] += queue.states[i]);
-        (0..4).for_each(|i| results[i] += queue.results[i]);
+    let queues: Vec<_> = queues.into_iter().collect();
+    let count = |i| queues.iter().map(|queue| queue.counts[i]).sum::<i64>();
+    let total: i64 = (0..STATES.len()).map(count).sum();
+    let mut stats = json!({ "name": name, "job_states": { "total": total } });
+    for (i, state) in STATES.iter().enumerate() {
+        stats["job_states"][*state] = count(i).into();
     }
-    let [_, depend, priority, sched, run, cleanup, inactive] = states;
-    let mut stats = json!({ "name": name, "job_states": {
-        "depend": depend, "priority": priority, "sched": sched, "run": run,
-        "cleanup": cleanup, "inactive": inactive,
-        "total": states.iter().sum::<usize>(),
-    }});
-    for ((name, _), count) in RESULTS.iter().zip(results) {
-        stats[*name] = count.into();
+    for (i, result) in RESULTS.iter().enumerate() {
+        stats[*result] = count(STATES.len() + i).into();
     }
     stats
 }

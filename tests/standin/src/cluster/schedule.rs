@@ -2,16 +2,15 @@
 //! has to wait, others overtake it only if they will be over by the earliest
 //! time at which it could start.
 
-use std::ops::RangeInclusive;
+use std::ops::{Bound, RangeInclusive};
 use std::sync::Arc;
 
 use serde_json::json;
 
 use super::job::{Event, R};
-use super::life::Step;
 use super::{Cluster, Time};
 
-/// How many jobs a pass looks at before it lets things happen again.
+/// How many jobs a pass finds to have to wait before it looks no further.
 const DEPTH: usize = 100;
 
 /// When a job with this expiration will be over; 0 is never.
@@ -25,43 +24,39 @@ impl Cluster {
     pub(super) fn want_pass(&mut self) {
         if !self.pass_due {
             self.pass_due = true;
-            self.later(0.01, Step::Pass);
+            self.later(0.01, Self::pass);
         }
     }
 
     pub(super) fn pass(&mut self) {
-        if self.loaded.contains("sched-simple") {
-            // as long as all that is seen starts, look at the next
-            while self.pass_once() == DEPTH {}
-        }
         self.pass_due = false;
-    }
-
-    /// Returns how many jobs are no longer pending.
-    fn pass_once(&mut self) -> usize {
-        let mut done = 0;
+        if !self.loaded.contains("sched-simple") {
+            return;
+        }
         // by when one that overtakes must be over, once there is one to wait
         let mut reserved = None;
-        let first: Vec<_> = self.pending.iter().take(DEPTH).copied().collect();
-        for (_, id) in first {
-            let Some(job) = self.jobs.get(&id) else { continue };
-            let spec = &job.spec;
+        let mut waiting = 0;
+        let mut next = self.pending.first().copied();
+        while let Some(key) = next.filter(|_| waiting < DEPTH) {
+            let rest = (Bound::Excluded(key), Bound::Unbounded);
+            next = self.pending.range(rest).next().copied();
+            let (_, id) = key;
+            let spec = &self.jobs[&id].spec;
             let timed = spec.limit > 0.0;
             let until = if timed { self.now + spec.limit } else { 0.0 };
             if !self.nodes.satisfies(spec) {
                 let note = "unsatisfiable request";
                 self.post(id, Event::exception("alloc", 0, note));
-                done += 1;
             } else if reserved.is_some_and(|by| end(until) > by) {
-                continue;
+                waiting += 1;
             } else if let Some(pieces) = self.nodes.find(spec) {
                 self.allocate(id, R(pieces, self.now, until));
-                done += 1;
-            } else if reserved.is_none() {
-                reserved = Some(self.earliest(self.nodes.cores_for(spec)));
+            } else {
+                waiting += 1;
+                let cores = self.nodes.cores_for(spec);
+                reserved = reserved.or_else(|| Some(self.earliest(cores)));
             }
         }
-        done
     }
 
     /// A time before which so many cores are not free. They may not be where
@@ -76,7 +71,7 @@ impl Cluster {
     }
 
     fn allocate(&mut self, id: u64, r: R) {
-        self.nodes.take(&r.0);
+        self.nodes.change(&r.0, -1);
         let cores = r.0.iter().map(|piece| piece.1.cores).sum();
         self.running.insert((end(r.2), id), cores);
         if let Some(job) = self.jobs.get_mut(&id) {
@@ -89,7 +84,7 @@ impl Cluster {
     pub(super) fn give_back(&mut self, id: u64) {
         let job = self.jobs.get(&id);
         if let Some(R(pieces, _, until)) = job.and_then(|job| job.r.as_ref()) {
-            self.nodes.give(pieces);
+            self.nodes.change(pieces, 1);
             self.running.remove(&(end(*until), id));
             self.want_pass();
         }

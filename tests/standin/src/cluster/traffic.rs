@@ -1,11 +1,10 @@
 //! What happens by chance: many small and short jobs, few large and long, and
 //! some of everything that can go wrong, nodes included.
 
-use std::sync::Arc;
+use anyhow::Result;
 
 use super::Cluster;
-use super::job::{Event, Job, Spec};
-use super::life::{Step, tally};
+use super::job::{Event, Spec};
 
 /// Of how long jobs run, in seconds.
 const MEDIAN: f64 = 30.0;
@@ -27,14 +26,10 @@ impl Cluster {
     }
 
     pub(super) fn arrival(&mut self) {
-        if self.rate == 0.0 {
-            return;
-        }
         let delay = -(1.0 - self.random.f64()).ln() / self.rate;
-        self.later(delay, Step::Arrival);
-        let (mut spec, mut urgency) = (self.random_spec(), 16);
-        let (mut after, mut then) = (None, None);
-        let soon = 2.0 * MEDIAN * self.random.f64();
+        self.later(delay, Self::arrival);
+        let (mut spec, mut then) = (self.random_spec(), None);
+        let (soon, last) = (2.0 * MEDIAN * self.random.f64(), self.last_id);
         // so many of a thousand
         match self.random.u32(..1000) {
             0..30 => spec.status = 256,
@@ -43,21 +38,21 @@ impl Cluster {
             45..47 => (spec.nodes, spec.slots) = (1_000_000, None),
             47..60 => spec.limit = spec.run / 2.0,
             60..80 => then = Some(Event::exception("cancel", 0, "")),
-            80..100 => (urgency, then) = (0, Some(Event::urgency(16))),
-            100..115 => after = Some(("afterany", self.last_id)),
-            115..130 => after = Some(("afterok", self.last_id)),
+            80..100 => (spec.urgency, then) = (0, Some(Event::urgency(16))),
+            100..115 => spec.dependency = vec![format!("afterany:{last}")],
+            115..130 => spec.dependency = vec![format!("afterok:{last}")],
             // which is not there: refused
-            130..132 => after = Some(("afterok", 1)),
+            130..132 => spec.dependency = vec!["afterok:1".into()],
             132..137 => {
                 let rank = self.random.u32(..self.nodes.free.len() as u32);
                 self.drain(rank..=rank, "broken");
-                self.later(soon, Step::Mended(rank));
+                self.later(soon, move |it| it.undrain(rank..=rank));
             }
             _ => {}
         }
-        let id = self.submit(spec, urgency, after.as_slice());
+        let id = self.submit(spec);
         if let (Ok(id), Some(event)) = (id, then) {
-            self.later(soon, Step::Post(id, event));
+            self.later(soon, move |it| it.post(id, event));
         }
     }
 
@@ -79,38 +74,25 @@ impl Cluster {
             slots: Some(slots * nodes.max(1)),
             cores: self.power(cores / slots),
             exclusive: self.random.bool(),
+            urgency: 16,
             limit: (run * (1.0 + 3.0 * self.random.f64())).ceil(),
             run,
             ..Spec::default()
         }
     }
 
-    /// Puts jobs in that were accepted before now, and starts as many as
-    /// there is room for. Nobody listens yet.
-    pub(super) fn fill(&mut self, count: usize) {
-        // contexts are shared by all
-        let events = [
-            Event::submit(16),
-            Event::bare("validate"),
-            Event::bare("depend"),
-            Event::priority(16),
-        ];
+    /// Submits jobs from the past until `now`, then starts as many as there
+    /// is room for.
+    pub(super) fn fill(&mut self, count: usize, now: f64) -> Result<()> {
+        self.queue("stop", &[])?;
         for i in 0..count {
-            let mut job = Job { spec: self.random_spec(), ..Job::default() };
-            job.log.reserve_exact(events.len());
-            let time = self.now - 1.0 - PAST * (1.0 - i as f64 / count as f64);
-            for (i, event) in (0..).zip(&events) {
-                let timestamp = time + 0.012 * f64::from(i);
-                job.apply(Event { timestamp, ..event.clone() });
-            }
-            tally(&mut self.queues, &job, 1);
-            let id = self.new_id(time);
-            self.jobs.insert(id, Arc::new(job));
+            self.advance(now - PAST * (1.0 - i as f64 / count as f64));
+            let spec = self.random_spec();
+            self.submit(spec)?;
         }
-        if count > 0 {
-            self.queues.values_mut().for_each(|queue| queue.started = true);
-            self.sort_out();
-            self.pass();
-        }
+        self.advance(now);
+        self.queue("start", &[])?;
+        self.pass();
+        Ok(())
     }
 }

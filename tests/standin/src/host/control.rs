@@ -1,15 +1,14 @@
 //! Commands from other processes over a Unix socket: the words as JSON one
 //! way, the outcome the other. `FLUX_URI` tells where.
 
-use std::io::{BufRead, BufReader, Result, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Host, Outcome, commands};
+use anyhow::{Context, Error, Result};
 
-/// What `FLUX_URI` begins with.
-pub const SCHEME: &str = "standin:";
+use super::{Host, commands};
 
 /// Obeys commands from now on.
 pub fn listen(host: Arc<Host>, path: &Path) -> Result<()> {
@@ -17,10 +16,8 @@ pub fn listen(host: Arc<Host>, path: &Path) -> Result<()> {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let host = host.clone();
-            std::thread::spawn(move || {
-                // one who left does not want to know
-                let _ = serve(&host, &stream);
-            });
+            // one who left does not want to know
+            std::thread::spawn(move || serve(&host, &stream).ok());
         }
     });
     Ok(())
@@ -31,24 +28,19 @@ fn serve(host: &Arc<Host>, stream: &UnixStream) -> Result<()> {
     BufReader::new(stream).read_line(&mut line)?;
     let words: Vec<String> = serde_json::from_str(&line)?;
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    Ok(serde_json::to_writer(stream, &commands::run(host, &words))?)
+    let outcome = commands::run(host, &words);
+    let outcome = outcome.map_err(|error| format!("{error:#}"));
+    Ok(serde_json::to_writer(stream, &outcome)?)
 }
 
-/// Sends a command to the host that `FLUX_URI` names.
-pub fn send(words: Vec<String>) -> Outcome {
-    let uri = std::env::var("FLUX_URI").unwrap_or_default();
-    let path = uri
-        .strip_prefix(SCHEME)
-        .ok_or("FLUX_URI is not that of a stand-in: see standin start")?;
-    exchange(path, words).map_err(|error| format!("{uri}: {error}"))?
-}
-
-/// What `config load` reads goes with it.
-fn exchange(path: &str, mut words: Vec<String>) -> Result<Outcome> {
-    if words == ["config", "load"] {
+/// Sends a command to the host that `FLUX_URI` names, with what it reads.
+pub fn send(mut words: Vec<String>) -> Result<String> {
+    let path = std::env::var("FLUX_URI").context("FLUX_URI: standin start")?;
+    if words.len() == 2 && ["config", "rpc"].contains(&words[0].as_str()) {
         words.push(std::io::read_to_string(std::io::stdin())?);
     }
-    let mut stream = UnixStream::connect(path)?;
+    let mut stream = UnixStream::connect(&path).context(path)?;
     writeln!(stream, "{}", serde_json::to_string(&words)?)?;
-    Ok(serde_json::from_reader(stream)?)
+    let outcome: Result<String, String> = serde_json::from_reader(stream)?;
+    outcome.map_err(Error::msg)
 }

@@ -1,13 +1,15 @@
 //! Modules: how they come and go, each with its library and its thread.
 
 use std::ffi::c_void;
+use std::io::Error;
 use std::path::Path;
 use std::ptr;
 use std::sync::{Arc, mpsc};
 
+use anyhow::{Context, Result, bail};
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
-use super::{Host, strerror};
+use super::Host;
 use crate::abi::{Handle, Inbox, ModMain};
 
 unsafe extern "C" {
@@ -18,7 +20,7 @@ unsafe extern "C" {
 /// One that is loaded.
 pub struct Module {
     /// Where requests to it go.
-    pub inbox: Arc<Inbox>,
+    pub inbox: Inbox,
     thread: libc::pthread_t,
     /// Unmapped when this was dropped, which joins the thread.
     _library: Library,
@@ -32,7 +34,7 @@ impl Drop for Module {
 }
 
 /// Opens a library as the broker does.
-fn open(path: &Path) -> Result<(Library, ModMain), libloading::Error> {
+fn open(path: &Path) -> Result<(Library, ModMain)> {
     let flags = RTLD_NOW | RTLD_GLOBAL | libc::RTLD_DEEPBIND;
     // SAFETY: that the library may run code is the purpose.
     let library = unsafe { Library::open(Some(path), flags) }?;
@@ -48,15 +50,15 @@ impl Host {
         name: &str,
         path: &Path,
         args: &[&str],
-    ) -> Result<(), String> {
+    ) -> Result<()> {
         let _turn = self.turn.lock();
-        if self.state().modules.contains_key(name) {
-            return Err(strerror(libc::EEXIST));
+        if self.state.lock().modules.contains_key(name) {
+            bail!(Error::from_raw_os_error(libc::EEXIST));
         }
-        let (library, mod_main) = open(path).map_err(|e| e.to_string())?;
+        let (library, mod_main) = open(path)?;
         let (progress, progressed) = mpsc::channel();
         let handle = Handle::new(self, name, args, mod_main, progress);
-        let inbox = handle.inbox.clone();
+        let inbox = handle.queue.inbox.clone();
         let handle = Box::into_raw(handle).cast();
         let mut thread = 0;
         let new = &raw mut thread;
@@ -66,27 +68,26 @@ impl Host {
         };
         assert_eq!(errno, 0, "no thread could be made");
         let module = Module { inbox, thread, _library: library };
-        self.state().modules.insert(name.into(), module);
-        let errno = match progressed.recv() {
-            Ok(Ok(())) => return Ok(()),
-            Ok(Err(errno)) if errno != 0 => errno,
-            _ => libc::ECONNRESET,
-        };
+        self.state.lock().modules.insert(name.into(), module);
+        let errno = progressed.recv()?;
+        if errno == 0 {
+            return Ok(());
+        }
         // joined without the lock, which its thread may want
-        let module = self.state().modules.remove(name);
+        let module = self.state.lock().modules.remove(name);
         drop(module);
-        Err(strerror(errno))
+        bail!(Error::from_raw_os_error(errno))
     }
 
     /// Unloads a module: asks it to end, or ends its thread.
-    pub fn unload(&self, name: &str, cancel: bool) -> Result<(), String> {
+    pub fn unload(&self, name: &str, cancel: bool) -> Result<()> {
         let _turn = self.turn.lock();
         if !cancel {
             self.ask(&format!("{name}.shutdown"), "")?;
         }
         // no requests to it from here on
-        let module = self.state().modules.remove(name);
-        let module = module.ok_or_else(|| strerror(libc::ENOENT))?;
+        let module = self.state.lock().modules.remove(name);
+        let module = module.context("it has just gone")?;
         if cancel {
             // SAFETY: it has not been joined.
             unsafe { libc::pthread_cancel(module.thread) };
@@ -98,7 +99,7 @@ impl Host {
 
     /// Ends what is still loaded, as a broker does that shuts down.
     pub fn unload_all(&self) {
-        let names: Vec<_> = self.state().modules.keys().cloned().collect();
+        let names: Vec<_> = self.state.lock().modules.keys().cloned().collect();
         for name in names {
             self.problem(&format!("'{name}' was not properly shut down"));
             let _ = self.unload(&name, true);
@@ -112,17 +113,18 @@ extern "C" fn standin_ended(h: Box<Handle>) {
     let (host, name) = (&h.host, h.name.to_string_lossy());
     if h.rc < 0 {
         host.log(&name, libc::LOG_CRIT, "module exiting abnormally");
-        if h.entered {
+        if h.progress.is_none() {
             eprintln!("standin: {name}: module runtime failure");
             // as in Flux it takes the instance with it
             let _ = std::fs::remove_dir_all(&host.folder);
             std::process::exit(1);
         }
     }
-    h.inbox.close();
     let leaks = h.leaks();
     if !leaks.is_empty() {
         host.problem(&format!("{name} did not destroy: {leaks:?}"));
     }
-    let _ = h.progress.send(Err(if h.rc < 0 { h.errno } else { 0 }));
+    let known = h.rc < 0 && h.errno != 0;
+    let errno = if known { h.errno } else { libc::ECONNRESET };
+    let _ = h.progress.as_ref().map(|progress| progress.send(errno));
 }

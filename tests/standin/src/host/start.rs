@@ -1,25 +1,27 @@
 //! `standin start`: an instance for as long as a command runs.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::sync::{Arc, mpsc};
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
+use anyhow::{Context, Result};
 use clap::Parser;
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use super::player::{Player, clock};
 use super::{Host, State, control};
-use crate::abi::c_text;
+use crate::abi::{Message, Queue, c_text};
 use crate::cluster::{Cluster, Settings};
-use crate::instance::Instance;
 use crate::recorded::Recorded;
 
 /// The release whose behaviour this is modelled on, and that it is not it.
 const VERSION: &str = "0.88.0-standin";
+
+/// How many seconds pass in one go at most; others want an answer meanwhile.
+const BIT: f64 = 0.01;
 
 /// Runs an instance, not of Flux, for as long as a command runs.
 #[derive(Parser)]
@@ -28,7 +30,7 @@ struct Options {
     #[arg(required = true, trailing_var_arg = true)]
     command: Vec<String>,
     /// As in Flux; there is one broker all the same.
-    #[arg(short = 's', long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1)]
     test_size: u32,
     /// A file with the configuration, TOML.
     #[arg(long)]
@@ -38,81 +40,57 @@ struct Options {
     conf: Vec<String>,
     #[command(flatten)]
     settings: Settings,
-    /// Plays a recorded journal instead of a simulation.
-    #[arg(long, requires = "answers")]
+    /// Plays FILE.jsonl, a recorded journal, and what FILE.json has of the
+    /// same instance, instead of a simulation.
+    #[arg(long, value_name = "FILE.jsonl")]
     recording: Option<PathBuf>,
-    /// What else the recorded instance answers.
-    #[arg(long, requires = "recording")]
-    answers: Option<PathBuf>,
-    /// Time passes as fast as the module keeps up.
+    /// Skips the time in which nothing happens, as fast as modules keep up.
     #[arg(long)]
     fast: bool,
-    /// How long a service takes to answer, in milliseconds.
+    /// How long a request takes to be answered, in milliseconds.
     #[arg(long, default_value_t = 0)]
     latency: u64,
 }
 
 /// Runs an instance. Returns the exit code.
-pub fn start(args: Vec<String>) -> Result<i32, String> {
+pub fn start(args: Vec<String>) -> Result<i32> {
     eprintln!("This is a simulated instance, not Flux.");
     let options = Options::parse_from(args);
-    let instance = options.instance()?;
+    // the keys are of the top table, so they are before the others
+    let mut text = options.conf.join("\n") + "\n";
+    if let Some(path) = &options.config_path {
+        text += &std::fs::read_to_string(path)?;
+    }
+    let cluster = Cluster::new(&options.settings, config(&text)?, clock())?;
+    let recorded = options.recording.as_deref();
+    let recorded = recorded.map(Recorded::read).transpose()?;
     let mut attributes = attributes(options.test_size);
-    attributes.extend(instance.attributes());
+    attributes.extend(recorded.iter().flat_map(|r| r.attributes.clone()));
     let attributes = attributes.into_iter();
-    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
-    let (work, to_do) = mpsc::channel();
+    let (folder, queue) = (tempfile::tempdir()?, Queue::new());
     let host = Arc::new(Host {
         folder: folder.path().into(),
         attributes: attributes.map(|(k, v)| (k, c_text(&v))).collect(),
-        work,
+        instance: queue.inbox.clone(),
         state: Mutex::new(State::default()),
         turn: Mutex::new(()),
     });
-    let player = Player {
-        instance,
-        now: clock(),
-        fast: options.fast,
-        latency: Duration::from_millis(options.latency),
-        waiting: VecDeque::new(),
-        streams: Vec::new(),
-    };
-    std::thread::spawn(move || player.play(&to_do));
+    let mut command = Command::new(&options.command[0]);
+    command.args(&options.command[1..]);
+    std::thread::spawn(move || options.play(cluster, recorded, queue));
     let path = folder.path().join("control");
-    control::listen(host.clone(), &path).map_err(|error| error.to_string())?;
-    let (program, args) = (&options.command[0], &options.command[1..]);
-    let uri = format!("{}{}", control::SCHEME, path.display());
-    let status = Command::new(program).args(args).env("FLUX_URI", uri).status();
+    control::listen(host.clone(), &path)?;
+    let status = command.env("FLUX_URI", &path).status();
     host.unload_all();
-    let status = status.map_err(|error| format!("{program}: {error}"))?;
+    let status = status.with_context(|| format!("{command:?}"))?;
     let code = 128 + status.signal().unwrap_or(0);
     let code = status.code().unwrap_or(code);
-    Ok(if host.state().failed { code.max(1) } else { code })
-}
-
-impl Options {
-    fn instance(&self) -> Result<Box<dyn Instance>, String> {
-        if let (Some(journal), Some(answers)) = (&self.recording, &self.answers)
-        {
-            let recorded = Recorded::new(&read(journal)?, &read(answers)?);
-            return Ok(Box::new(recorded.map_err(|e| e.to_string())?));
-        }
-        let file = self.config_path.as_deref().map(read).transpose()?;
-        // the keys are of the top table, so they are before the others
-        let text = self.conf.join("\n") + "\n" + &file.unwrap_or_default();
-        let cluster = Cluster::new(&self.settings, config(&text)?, clock());
-        Ok(Box::new(cluster))
-    }
+    Ok(if host.state.lock().failed { code.max(1) } else { code })
 }
 
 /// Parses a configuration.
-pub fn config(text: &str) -> Result<Value, String> {
-    toml::from_str(text).map_err(|error| error.to_string())
-}
-
-fn read(path: &Path) -> Result<String, String> {
-    std::fs::read_to_string(path)
-        .map_err(|error| format!("{}: {error}", path.display()))
+pub fn config(text: &str) -> Result<Value> {
+    Ok(toml::from_str(text)?)
 }
 
 fn attributes(size: u32) -> BTreeMap<String, String> {
@@ -128,4 +106,39 @@ fn attributes(size: u32) -> BTreeMap<String, String> {
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
+}
+
+/// Seconds since the epoch.
+fn clock() -> f64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs_f64()
+}
+
+impl Options {
+    /// The instance's thread: moves its time on, and has it answer.
+    fn play(
+        &self,
+        mut cluster: Cluster,
+        recorded: Option<Recorded>,
+        mut requests: Queue,
+    ) {
+        let (mut skipped, mut idle) = (0.0, 0.0_f64);
+        loop {
+            let message = requests.wait(idle.clamp(0.0, 60.0));
+            let now = clock() + skipped;
+            cluster.advance(now.min(cluster.next() + BIT));
+            if let Some(Message::Request(request)) = message {
+                std::thread::sleep(Duration::from_millis(self.latency));
+                match &recorded {
+                    Some(recorded) => recorded.answer(&request),
+                    None => cluster.answer(&request),
+                }
+            }
+            idle = cluster.next() - clock() - skipped;
+            if self.fast && idle.is_finite() && !cluster.is_ahead() {
+                skipped += idle.max(0.0);
+                idle = 0.0;
+            }
+        }
+    }
 }
