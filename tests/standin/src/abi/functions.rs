@@ -13,10 +13,8 @@ use super::{Request, Text};
 /// `FLUX_ROLE_OWNER`.
 const OWNER: u32 = 1;
 
-type TimerFn = extern "C" fn(*mut Handle, *mut Watcher, c_int, *mut c_void);
-type FutureFn = extern "C" fn(*mut Watcher, *mut c_void);
-type HandlerFn =
-    extern "C" fn(*mut Handle, *mut Watcher, *const Request, *mut c_void);
+/// A function of the module's, which parts.c calls.
+type Callback = *const c_void;
 
 /// `struct flux_match`.
 #[repr(C)]
@@ -90,9 +88,8 @@ exports! {
     /// It does nothing until it is started.
     fn flux_timer_watcher_create(
         h: &mut Handle, after: c_double, repeat: c_double,
-        function: TimerFn, arg: *mut c_void
+        function: Callback, arg: *mut c_void
     ) -> Box<Watcher> {
-        let function = function as *const c_void;
         let mut timer = Watcher::new(h, Next::Timer, function, arg);
         (timer.after, timer.repeat) = (after, repeat);
         timer
@@ -126,9 +123,9 @@ exports! {
 
     /// A negative timeout is none.
     fn flux_future_then(
-        f: &mut Watcher, timeout: c_double, function: FutureFn, arg: *mut c_void
+        f: &mut Watcher, timeout: c_double, function: Callback, arg: *mut c_void
     ) -> c_int {
-        (f.function, f.arg) = (function as *const c_void, arg);
+        (f.function, f.arg) = (function, arg);
         f.after = timeout;
         f.start();
         0
@@ -183,9 +180,8 @@ exports! {
 exports! {
     /// It is asked nothing until it is started.
     fn flux_msg_handler_create(
-        h: &mut Handle, matching: Match, function: HandlerFn, arg: *mut c_void
+        h: &mut Handle, matching: Match, function: Callback, arg: *mut c_void
     ) -> Box<Watcher> {
-        let function = function as *const c_void;
         let mut handler = Watcher::new(h, Next::Handler, function, arg);
         handler.topic = matching.topic_glob.get();
         handler

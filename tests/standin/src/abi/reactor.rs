@@ -88,13 +88,9 @@ impl Watcher {
     }
 
     fn is_ready(&self, now: Instant, request: Option<&CString>) -> bool {
-        let late = || self.due.is_some_and(|due| due <= now);
-        let ready = match self.kind {
-            Next::Timer => late(),
-            Next::Future => !self.responses.is_empty() || late(),
-            _ => request == Some(&self.topic),
-        };
-        self.active && ready
+        let asked = self.kind == Next::Handler && request == Some(&self.topic);
+        let answered = asked || !self.responses.is_empty();
+        self.active && (answered || self.due.is_some_and(|due| due <= now))
     }
 
     /// What changes with the call.

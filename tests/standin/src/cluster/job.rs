@@ -102,7 +102,7 @@ impl Event {
     }
 }
 
-/// Resources that a job has or had, since when, and until when or 0.
+/// Resources that a job has or had, since when, and until when.
 #[derive(Clone)]
 pub struct R(pub Vec<(u32, Share)>, pub f64, pub f64);
 
@@ -117,6 +117,8 @@ pub struct Job {
     /// That of its urgency: nothing else makes one here.
     pub priority: u64,
     pub log: Vec<Event>,
+    /// What became of it, once it is known, as an index of `RESULTS`.
+    pub result: Option<usize>,
     pub r: Option<R>,
 }
 
@@ -184,12 +186,22 @@ impl Job {
     pub fn apply(&mut self, event: Event) -> Option<Next> {
         let (state, next) = self.outcome(&event)?;
         self.state = state;
-        if let Some(urgency) = event.context["urgency"].as_u64() {
+        let context = &event.context;
+        if let Some(urgency) = context["urgency"].as_u64() {
             self.priority = urgency;
         }
-        if let Some(queue) = event.context["attributes.system.queue"].as_str() {
+        if let Some(queue) = context["attributes.system.queue"].as_str() {
             self.spec.queue = queue.into();
         }
+        // by job-list's rule what is fatal before the end decides
+        let result = match (event.name, context["type"].as_str()) {
+            ("finish", _) => (context["status"] == 0).then_some(0),
+            _ if context["severity"] != 0 => None,
+            (_, Some("cancel")) => Some(2),
+            (_, Some("timeout")) => Some(3),
+            _ => Some(1),
+        };
+        self.result = self.result.or(result);
         self.log.push(event);
         Some(next)
     }
@@ -203,34 +215,10 @@ impl Job {
         self.log.iter().filter(|event| event.name == name).count()
     }
 
-    /// What became of it, as an index of `RESULTS`: by job-list's rule a
-    /// failure before the end decides.
-    pub fn result(&self) -> usize {
-        // the least severity of an exception, and the type of the first of it
-        let mut worst = (u64::MAX, &Value::Null);
-        for Event { context, .. } in &self.log {
-            if context["status"] == 0 && worst.0 > 0 {
-                return 0;
-            }
-            let severity = context["severity"].as_u64().unwrap_or(u64::MAX);
-            if severity < worst.0 {
-                worst = (severity, &context["type"]);
-            }
-        }
-        match worst.1.as_str() {
-            Some("cancel") => 2,
-            Some("timeout") => 3,
-            _ => 1,
-        }
-    }
-
     /// Whether it satisfies one that depends on it, or still may.
     pub fn meets(&self, scheme: &str) -> bool {
-        match scheme {
-            "afterany" => true,
-            "afterok" => self.is_active() || self.result() == 0,
-            _ => false,
-        }
+        let well = self.is_active() || self.result == Some(0);
+        scheme == "afterany" || scheme == "afterok" && well
     }
 
     /// A response of the journal: events, and what belongs to them. By hand,

@@ -20,7 +20,7 @@ pub fn tally(queues: &mut BTreeMap<String, Queue>, job: &Job, by: i64) {
     let Some(queue) = queues.get_mut(&job.spec.queue) else { return };
     queue.counts[job.state as usize] += by;
     if !job.is_active() {
-        queue.counts[STATES.len() + job.result()] += by;
+        queue.counts[STATES.len() + job.result.unwrap_or(1)] += by;
     }
 }
 

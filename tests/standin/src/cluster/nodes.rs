@@ -34,27 +34,18 @@ impl Nodes {
         Self { whole, free, free_cores: count * cores, ..Self::default() }
     }
 
-    /// What a job takes together, and how many of that on each node: slots,
-    /// or whole nodes.
-    fn unit(&self, spec: &Spec) -> (Share, u32) {
-        match spec.is_exclusive() {
+    /// What a job would get now, by rank: the first nodes that fit; or else how
+    /// many cores it waits for.
+    pub fn find(&self, spec: &Spec) -> Result<Vec<(u32, Share)>, u32> {
+        // slots, or whole nodes, and how many of them go together
+        let (unit, per_node) = match spec.is_exclusive() {
             true => (self.whole, 1),
             false => (spec.slot(), spec.slots_per_node()),
+        };
+        let cores = unit.cores * per_node * spec.nodes.max(1);
+        if cores > self.free_cores {
+            return Err(cores);
         }
-    }
-
-    /// How many cores a job takes.
-    pub fn cores_for(&self, spec: &Spec) -> u32 {
-        let (unit, per_node) = self.unit(spec);
-        unit.cores * per_node * spec.nodes.max(1)
-    }
-
-    /// What a job would get now, by rank: the first nodes that fit.
-    pub fn find(&self, spec: &Spec) -> Option<Vec<(u32, Share)>> {
-        if self.cores_for(spec) > self.free_cores {
-            return None;
-        }
-        let (unit, per_node) = self.unit(spec);
         let mut left = per_node * spec.nodes.max(1);
         let mut found = Vec::new();
         for (rank, free) in (0..).zip(&self.free) {
@@ -68,10 +59,10 @@ impl Nodes {
                 left -= taken;
             }
             if left == 0 {
-                return Some(found);
+                return Ok(found);
             }
         }
-        None
+        Err(cores)
     }
 
     /// Whether a job could ever run here.
@@ -128,7 +119,8 @@ pub fn ids(idset: &str) -> Result<RangeInclusive<u32>, ParseIntError> {
 }
 
 /// R as JSON: an entry for all ranks with the same share.
-pub fn r(R(pieces, start, expiration): &R) -> Value {
+pub fn r(R(pieces, start, end): &R) -> Value {
+    let expiration = if end.is_finite() { *end } else { 0.0 };
     let mut alike: BTreeMap<Share, Vec<u32>> = BTreeMap::new();
     for (rank, part) in pieces {
         alike.entry(*part).or_default().push(*rank);

@@ -13,12 +13,6 @@ use super::{Cluster, Time};
 /// How many jobs a pass finds to have to wait before it looks no further.
 const DEPTH: usize = 100;
 
-/// When a job with this expiration will be over; 0 is never.
-fn end(expiration: f64) -> Time {
-    let end = if expiration > 0.0 { expiration } else { f64::INFINITY };
-    end.to_bits()
-}
-
 impl Cluster {
     /// Has the scheduler look soon; what changes until then is one with it.
     pub(super) fn want_pass(&mut self) {
@@ -42,19 +36,21 @@ impl Cluster {
             next = self.pending.range(rest).next().copied();
             let (_, id) = key;
             let spec = &self.jobs[&id].spec;
-            let timed = spec.limit > 0.0;
-            let until = if timed { self.now + spec.limit } else { 0.0 };
+            let limit = Some(spec.limit).filter(|limit| *limit > 0.0);
+            let until = self.now + limit.unwrap_or(f64::INFINITY);
             if !self.nodes.satisfies(spec) {
                 let note = "unsatisfiable request";
                 self.post(id, Event::exception("alloc", 0, note));
-            } else if reserved.is_some_and(|by| end(until) > by) {
+            } else if reserved.is_some_and(|by| until.to_bits() > by) {
                 waiting += 1;
-            } else if let Some(pieces) = self.nodes.find(spec) {
-                self.allocate(id, R(pieces, self.now, until));
             } else {
-                waiting += 1;
-                let cores = self.nodes.cores_for(spec);
-                reserved = reserved.or_else(|| Some(self.earliest(cores)));
+                match self.nodes.find(spec) {
+                    Ok(pieces) => self.allocate(id, R(pieces, self.now, until)),
+                    Err(cores) => {
+                        waiting += 1;
+                        reserved = reserved.or(Some(self.earliest(cores)));
+                    }
+                }
             }
         }
     }
@@ -73,7 +69,7 @@ impl Cluster {
     fn allocate(&mut self, id: u64, r: R) {
         self.nodes.change(&r.0, -1);
         let cores = r.0.iter().map(|piece| piece.1.cores).sum();
-        self.running.insert((end(r.2), id), cores);
+        self.running.insert((r.2.to_bits(), id), cores);
         if let Some(job) = self.jobs.get_mut(&id) {
             Arc::make_mut(job).r = Some(r);
         }
@@ -85,7 +81,7 @@ impl Cluster {
         let job = self.jobs.get(&id);
         if let Some(R(pieces, _, until)) = job.and_then(|job| job.r.as_ref()) {
             self.nodes.change(pieces, 1);
-            self.running.remove(&(end(*until), id));
+            self.running.remove(&(until.to_bits(), id));
             self.want_pass();
         }
     }

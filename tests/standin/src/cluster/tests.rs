@@ -123,7 +123,7 @@ impl Watched {
         }
         for (i, name) in RESULTS.iter().enumerate() {
             let is = |job: &Job| job.state == State::Inactive;
-            let ours = count(&|job| is(job) && job.result() == i);
+            let ours = count(&|job| is(job) && job.result.unwrap_or(1) == i);
             assert_eq!(ours, stats[*name], "{name}");
         }
     }

@@ -1,6 +1,5 @@
 //! `standin start`: an instance for as long as a command runs.
 
-use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
@@ -64,9 +63,19 @@ pub fn start(args: Vec<String>) -> Result<i32> {
     let cluster = Cluster::new(&options.settings, config(&text)?, clock())?;
     let recorded = options.recording.as_deref();
     let recorded = recorded.map(Recorded::read).transpose()?;
-    let mut attributes = attributes(options.test_size);
-    attributes.extend(recorded.iter().flat_map(|r| r.attributes.clone()));
-    let attributes = attributes.into_iter();
+    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname")?;
+    let own = [
+        ("version", VERSION.to_owned()),
+        ("rank", "0".into()),
+        ("size", options.test_size.to_string()),
+        ("hostname", hostname.trim().into()),
+        ("instance-level", "0".into()),
+        ("broker.pid", std::process::id().to_string()),
+        ("broker.starttime", format!("{:.2}", clock())),
+    ];
+    let own = own.map(|(name, value)| (name.to_owned(), value)).into_iter();
+    let theirs = recorded.iter().flat_map(|r| r.attributes.clone());
+    let attributes = own.chain(theirs);
     let (folder, queue) = (tempfile::tempdir()?, Queue::new());
     let host = Arc::new(Host {
         folder: folder.path().into(),
@@ -91,21 +100,6 @@ pub fn start(args: Vec<String>) -> Result<i32> {
 /// Parses a configuration.
 pub fn config(text: &str) -> Result<Value> {
     Ok(toml::from_str(text)?)
-}
-
-fn attributes(size: u32) -> BTreeMap<String, String> {
-    let hostname = std::fs::read_to_string("/proc/sys/kernel/hostname");
-    [
-        ("version", VERSION.to_owned()),
-        ("rank", "0".into()),
-        ("size", size.to_string()),
-        ("hostname", hostname.unwrap_or_default().trim().into()),
-        ("instance-level", "0".into()),
-        ("broker.pid", std::process::id().to_string()),
-        ("broker.starttime", format!("{:.2}", clock())),
-    ]
-    .map(|(name, value)| (name.to_owned(), value))
-    .into()
 }
 
 /// Seconds since the epoch.
