@@ -35,8 +35,7 @@ const FUNCTIONS: &[&str] = &[
     "flux_watcher_start",
 ];
 
-const CONSTANTS: &str =
-    "FLUX_(MSGTYPE_REQUEST|MATCHTAG_NONE|NODEID_ANY|RPC_STREAMING|ROLE_.*)";
+const CONSTANTS: &str = "FLUX_(MSGTYPE_REQUEST|MATCHTAG_NONE|NODEID_ANY|NODEID_UPSTREAM|RPC_STREAMING|ROLE_.*)";
 
 fn main() {
     for file in ["include/flux.h", "src/flux/run.c"] {

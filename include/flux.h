@@ -47,9 +47,11 @@ struct flux_match {
 FLUX_CONSTANT (FLUX_MSGTYPE_REQUEST, 1);
 FLUX_CONSTANT (FLUX_MATCHTAG_NONE, 0);
 FLUX_CONSTANT (FLUX_NODEID_ANY, 0xffffffff);
+FLUX_CONSTANT (FLUX_NODEID_UPSTREAM, 0xfffffffe);
 FLUX_CONSTANT (FLUX_RPC_STREAMING, 2);
 FLUX_CONSTANT (FLUX_ROLE_OWNER, 1);
 FLUX_CONSTANT (FLUX_ROLE_USER, 2);
+FLUX_CONSTANT (FLUX_ROLE_LOCAL, 4);
 
 _Static_assert (offsetof (struct flux_match, typemask) == 0
                 && offsetof (struct flux_match, matchtag) == 4

@@ -33,6 +33,7 @@ pub mod resources;
 pub mod round;
 pub mod sched_stats;
 pub mod scheduler;
+pub mod subtree;
 #[cfg(test)]
 mod testing;
 pub mod total;
@@ -142,6 +143,13 @@ pub const ALL: &[Entry] = &[
         start: overlay::start,
     },
     Entry {
+        name: "subtree",
+        every_rank: true,
+        on: true,
+        private: &[],
+        start: subtree::start,
+    },
+    Entry {
         name: "modules",
         every_rank: true,
         on: true,
@@ -230,6 +238,7 @@ pub const SPECS: &[&[Spec]] = &[
     broker::SPECS,
     brokers::SPECS,
     overlay::SPECS,
+    subtree::metrics::SPECS,
     modules::SPECS,
     heartbeat::SPECS,
     clients::SPECS,

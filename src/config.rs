@@ -15,11 +15,13 @@ mod settings;
 mod socket;
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::http::{Address, Limits, access::Settings};
 use crate::job::histogram::DEFAULT_BOUNDS;
+use crate::job::idset::Ranges;
 use input::Input;
 
 pub use settings::{SETTINGS, Setting};
@@ -29,6 +31,12 @@ pub use settings::{SETTINGS, Setting};
 pub struct Config {
     /// Where to serve. `[::]` stands for all addresses, IPv4 ones included.
     pub listen: Vec<Address>,
+    /// Brokers that serve at all, by rank.
+    pub listen_ranks: Ranges,
+    /// How often brokers tell their parents their figures.
+    pub brokers_period: Duration,
+    /// How many brokers are named for each figure, as the worst by it.
+    pub brokers_worst: usize,
     /// Upper bounds of the histograms of times of jobs, in seconds.
     pub buckets: Vec<f64>,
     /// The collectors that are on, by name, in the order of the list.
@@ -52,6 +60,9 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: vec![listen::DEFAULT],
+            listen_ranks: Ranges::one(0, 0),
+            brokers_period: Duration::from_secs(10),
+            brokers_worst: 0,
             buckets: DEFAULT_BOUNDS.to_vec(),
             collectors: collectors::default(),
             socket_mode: 0o600,
@@ -65,6 +76,14 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Where a broker serves.
+    pub fn listen_on(&self, rank: u32) -> &[Address] {
+        match self.listen_ranks.contains(rank) {
+            true => &self.listen,
+            false => &[],
+        }
+    }
+
     /// Reads Flux's whole configuration object (or null) and the arguments
     /// the module was loaded with.
     pub fn from_json(

@@ -133,9 +133,14 @@ impl Module {
         let ownership = rules.ownership;
         // before anybody can come
         guard.set(&config, rules);
-        self.listeners.open(&config.listen, ownership, config.strict)?;
+        self.listeners.open(
+            config.listen_on(rank),
+            ownership,
+            config.strict,
+        )?;
         service::Service {
             scope,
+            rank,
             guard,
             args: args.to_vec(),
             jobs,

@@ -63,7 +63,8 @@ fn load_on(instance: &Instance, rank: &str) -> String {
     let module = instance::module();
     let module = module.to_str().unwrap();
     let on = ["exec", "-r", rank, "flux", "module"];
-    instance.flux(&[&on[..], &["load", module, LISTEN]].concat());
+    let load = ["load", module, LISTEN, "listen-ranks=all"];
+    instance.flux(&[&on[..], &load].concat());
     let stats = instance.flux(&[&on[..], &["stats", "prometheus"]].concat());
     let stats: Value = serde_json::from_str(&stats).unwrap();
     stats["listeners"][0]["address"].as_str().unwrap().to_owned()

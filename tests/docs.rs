@@ -79,7 +79,8 @@ fn metrics_of_a_real_broker() {
     }
     let instance = Instance::start(&["--test-size=1"]);
     instance.flux(&["resource", "drain", "0", "to have one that is"]);
-    instance.load_args(&[], &["listen=127.0.0.1:0", "collectors=all"]);
+    let listen = "listen=127.0.0.1:0";
+    instance.load_args(&[], &[listen, "collectors=all", "brokers-worst=1"]);
     let address = instance.address("prometheus");
     let fluxion = |row: &Row| FLUXION.iter().any(|f| row[0].starts_with(f));
     let readme: Vec<Row> = metrics_table()

@@ -118,6 +118,12 @@ pub fn list(context: &Context, f: impl FnOnce(Result<Vec<Module>>) + 'static) {
     );
 }
 
+/// Messages in the queues of all modules together; none before Flux 0.65.
+pub fn backlog(modules: &[Module]) -> Option<f64> {
+    let queues = modules.iter().flat_map(|m| [m.sendqueue, m.recvqueue]);
+    queues.map(|n| n.map(|n| n.max(0) as f64)).sum()
+}
+
 pub(super) fn read(reply: &str) -> Result<Vec<Module>> {
     #[derive(Deserialize)]
     struct List {
@@ -258,6 +264,7 @@ mod tests {
     #[test]
     fn shows_a_real_answer() {
         let mut modules = read(REPLY).unwrap();
+        assert_eq!(backlog(&modules), Some(5.0));
         assert_eq!(keep(&mut modules), 0);
         modules[1].cpu = Some(1.5);
         let shown = series(show(&modules));
@@ -278,7 +285,9 @@ mod tests {
     fn an_answer_before_0_65_has_no_queues() {
         let reply = r#"{"mods":[{"name":"kvs","size":1,"digest":"00",
             "idle":0,"status":1,"services":["kvs"]}]}"#;
-        assert_eq!(series(show(&read(reply).unwrap())).len(), 1);
+        let modules = read(reply).unwrap();
+        assert_eq!(series(show(&modules)).len(), 1);
+        assert_eq!(backlog(&modules), None);
     }
 
     #[test]

@@ -15,7 +15,8 @@ use crate::flux::Result;
 const INTERVAL: f64 = 5.0;
 
 /// What Flux says of a subtree.
-const STATUSES: [&str; 5] = ["full", "partial", "degraded", "lost", "offline"];
+pub const STATUSES: [&str; 5] =
+    ["full", "partial", "degraded", "lost", "offline"];
 
 const HEALTH: Spec = Spec::gauge(
     "flux_overlay_health",
@@ -62,7 +63,7 @@ pub fn start(context: &Context) -> Result<()> {
 }
 
 pub(super) fn read([health, stats]: [&str; 2]) -> Result<Answer> {
-    let health = parse("overlay.health", health)?;
+    let health = health_of(health)?;
     let stats = parse("overlay.stats-get", stats)?;
     Ok(Answer { health, stats })
 }
@@ -73,15 +74,41 @@ pub(super) struct Answer {
     stats: Stats,
 }
 
+/// What `overlay.health` answers.
 #[derive(Deserialize)]
-struct Health {
+pub struct Health {
     status: String,
     children: Vec<Child>,
 }
 
 #[derive(Deserialize)]
 struct Child {
+    rank: u32,
     status: String,
+}
+
+/// Reads the answer of `overlay.health`.
+pub fn health_of(reply: &str) -> Result<Health> {
+    parse("overlay.health", reply)
+}
+
+impl Health {
+    /// How many children there are of each of [`STATUSES`], and of others.
+    pub fn children(&self) -> [u64; STATUSES.len() + 1] {
+        let mut counts = [0; STATUSES.len() + 1];
+        for child in &self.children {
+            let known = STATUSES.iter().position(|s| *s == child.status);
+            counts[known.unwrap_or(STATUSES.len())] += 1;
+        }
+        counts
+    }
+
+    /// The ranks of children that are not there.
+    pub fn gone(&self) -> impl Iterator<Item = u32> {
+        let gone =
+            |child: &&Child| ["lost", "offline"].contains(&&*child.status);
+        self.children.iter().filter(gone).map(|child| child.rank)
+    }
 }
 
 #[derive(Deserialize)]
@@ -103,13 +130,13 @@ struct Queues {
 pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let Answer { health, stats } = answer;
     let mut own = HEALTH.family();
-    for (status, count) in by_status([&*health.status].into_iter()) {
-        own.add(&[status], count);
-    }
+    let known = STATUSES.contains(&&*health.status);
+    let status = if known { &*health.status } else { "other" };
     let mut children = CHILDREN.family();
-    let statuses = health.children.iter().map(|child| &*child.status);
-    for (status, count) in by_status(statuses) {
-        children.add(&[status], count);
+    let statuses = STATUSES.into_iter().chain(["other"]);
+    for (name, count) in statuses.zip(health.children()) {
+        own.add(&[name], f64::from(u8::from(name == status)));
+        children.add(&[name], count as f64);
     }
     let mut connected = CONNECTED.family();
     connected.add(&[], stats.child_connected as f64);
@@ -124,18 +151,6 @@ pub(super) fn show(answer: &Answer) -> Vec<Family> {
     vec![own, children, connected, rpcs, queue]
 }
 
-/// How many there are of each status, and of others.
-fn by_status<'a>(
-    statuses: impl Iterator<Item = &'a str>,
-) -> impl Iterator<Item = (&'static str, f64)> {
-    let mut counts = [0.0; STATUSES.len() + 1];
-    for status in statuses {
-        let i = STATUSES.iter().position(|known| *known == status);
-        counts[i.unwrap_or(STATUSES.len())] += 1.0;
-    }
-    STATUSES.into_iter().chain(["other"]).zip(counts)
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::testing::series;
@@ -147,7 +162,8 @@ mod tests {
             {"rank":2,"status":"lost","duration":1.9,"error":"no heartbeat"},
             {"rank":3,"status":"full","duration":11.4},
             {"rank":4,"status":"odd","duration":11.4}]}"#;
-        let health = parse("overlay.health", health).unwrap();
+        let health = health_of(health).unwrap();
+        assert_eq!(health.gone().collect::<Vec<_>>(), [2]);
         let stats = parse("overlay.stats-get", stats).unwrap();
         series(show(&Answer { health, stats }))
     }

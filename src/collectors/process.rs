@@ -143,27 +143,33 @@ impl Sample {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Stat {
+pub(super) struct Stat {
+    /// User and system time, in seconds.
+    pub cpu: f64,
     threads: u64,
     /// In seconds since the machine was booted.
     started: f64,
     virtual_memory: u64,
-    resident: u64,
+    pub resident: u64,
 }
 
 /// See proc_pid_stat(5).
-fn parse_stat(text: &str) -> Option<Stat> {
+pub(super) fn parse_stat(text: &str) -> Option<Stat> {
     // the name, in parentheses, may have anything in it
     let (_, fields) = text.rsplit_once(')')?;
     // the first of these is number 3 in the manual
-    let mut fields = fields.split_whitespace().skip(17);
-    let threads = fields.next()?.parse().ok()?;
+    let mut fields = fields.split_whitespace().skip(11);
+    let user: u64 = fields.next()?.parse().ok()?;
+    let system: u64 = fields.next()?.parse().ok()?;
+    let threads = fields.nth(4)?.parse().ok()?;
     let started: u64 = fields.nth(1)?.parse().ok()?;
     let virtual_memory = fields.next()?.parse().ok()?;
     let pages: u64 = fields.next()?.parse().ok()?;
+    let seconds = |ticks: u64| ticks as f64 / clock_ticks_per_second() as f64;
     Some(Stat {
+        cpu: seconds(user + system),
         threads,
-        started: started as f64 / clock_ticks_per_second() as f64,
+        started: seconds(started),
         virtual_memory,
         resident: pages * page_size() as u64,
     })
@@ -229,6 +235,7 @@ mod tests {
                     0 0 20 0 9 0 500 25600000 300 18446744073709551615 1 1";
         let ticks = clock_ticks_per_second() as f64;
         let expected = Stat {
+            cpu: 18.0 / ticks,
             threads: 9,
             started: 500.0 / ticks,
             virtual_memory: 25_600_000,

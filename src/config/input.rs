@@ -62,6 +62,11 @@ impl<'a> Input<'a> {
         self.seconds(0.1..=3600.0, "100ms to 1h").map(Duration::from_secs_f64)
     }
 
+    /// A duration within what makes sense for what is done again and again.
+    pub(super) fn period(self) -> Result<Duration, String> {
+        self.seconds(1.0..=3600.0, "1s to 1h").map(Duration::from_secs_f64)
+    }
+
     /// A duration in seconds, within a range that is called `expected`.
     pub(super) fn seconds(
         self,
@@ -156,6 +161,8 @@ mod tests {
         let read = |value: Value| Input::Json(&value).timeout();
         assert_eq!(read(json!(2.5)), Ok(Duration::from_millis(2500)));
         assert_eq!(read(json!("1m")), Ok(Duration::from_secs(60)));
+        assert_eq!(Input::Arg("1s").period(), Ok(Duration::from_secs(1)));
+        assert!(Input::Arg("900ms").period().unwrap_err().contains("1s to 1h"));
         assert_eq!(
             Input::Arg("100ms").timeout(),
             Ok(Duration::from_millis(100))

@@ -10,9 +10,20 @@ use super::{
     kind,
 };
 use crate::http::Address;
+use crate::job::idset::Ranges;
 
 /// All addresses, IPv6 and IPv4, port 8080.
 pub(super) const DEFAULT: Address = everywhere(8080);
+
+/// Ranks of brokers, by words of people.
+pub(super) fn ranks(input: Input) -> Result<Ranges, String> {
+    match input.text()? {
+        "all" => Ok(Ranges::one(0, u32::MAX)),
+        text => Ranges::parse(text).map_err(|_| {
+            format!("expected all, or ranks such as 0,4-7, got \"{text}\"")
+        }),
+    }
+}
 
 /// What the kernel has room for, less the byte at the end.
 const MAX_PATH: usize = 107;
@@ -43,7 +54,11 @@ pub(super) fn port_from_arg(text: &str) -> Result<Address, String> {
 
 pub(super) fn addresses(input: Input) -> Result<Vec<Address>, String> {
     let mut addresses: Vec<Address> = Vec::new();
-    for text in input.words()? {
+    let words = input.words()?;
+    if words == ["none"] {
+        return Ok(addresses);
+    }
+    for text in words {
         let address = address(text)?;
         // each port 0 is a different port
         if !is_any_port(&address) && addresses.contains(&address) {
@@ -52,8 +67,7 @@ pub(super) fn addresses(input: Input) -> Result<Vec<Address>, String> {
         addresses.push(address);
     }
     match addresses.len() {
-        0 => Err("expected at least one address".into()),
-        1..=MAX => Ok(addresses),
+        0..=MAX => Ok(addresses),
         n => Err(format!("expected at most {MAX} addresses, got {n}")),
     }
 }
@@ -165,10 +179,9 @@ mod tests {
         assert_eq!(from_arg(":1, :2").unwrap().len(), 2);
         assert_eq!(from_arg(":0,:0").unwrap().len(), 2);
         assert_eq!(from_arg(":1,:1").unwrap_err(), "\":1\" is listed twice");
-        assert_eq!(
-            from_json(&json!([])).unwrap_err(),
-            "expected at least one address"
-        );
+        assert_eq!(from_json(&json!([])), Ok(vec![]));
+        assert_eq!(from_arg("none"), Ok(vec![]));
+        assert!(from_arg("none,:1").is_err());
         assert_eq!(
             from_json(&json!([":1", 2])).unwrap_err(),
             "expected strings, got integer"
@@ -179,6 +192,18 @@ mod tests {
         );
         let many = vec![":0"; MAX + 1].join(",");
         assert!(from_arg(&many).unwrap_err().contains("at most 16"));
+    }
+
+    #[test]
+    fn ranks_are_all_or_a_set() {
+        let has = |text, rank| ranks(Input::Arg(text)).unwrap().contains(rank);
+        assert!(has("all", 0) && has("all", u32::MAX));
+        assert!(has("0,4-7", 5) && !has("0,4-7", 3));
+        assert!(!has("", 0));
+        for text in ["none", "0-", "3,1", ">0"] {
+            let error = ranks(Input::Arg(text)).unwrap_err();
+            assert!(error.ends_with(&format!("got \"{text}\"")), "{error}");
+        }
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The list of settings: what the known keys are, and what the README says
 //! of each (a test compares the two), and how its value is read.
 
+use crate::collectors::subtree::report::MAX_WORST;
+
 use super::{
     Config, access, buckets, collectors, custom, input::Input, listen, socket,
 };
@@ -51,6 +53,22 @@ pub const SETTINGS: &[Setting] = &[
         help: "Ask for the token in this file, which has mode 0600 or 0400 and is ours or root's; with basic-auth-users, one of the two will do.",
         read: |config, input| {
             put(&mut config.access.bearer_token_file, input.path().map(Some))
+        },
+    },
+    Setting {
+        key: "brokers-period",
+        value: "duration from 1s to 1h",
+        default: "10s",
+        help: "How often each broker that has the module tells its parent its figures and those of the brokers below it.",
+        read: |config, input| put(&mut config.brokers_period, input.period()),
+    },
+    Setting {
+        key: "brokers-worst",
+        value: "integer from 0 to 16",
+        default: "0",
+        help: "How many brokers to name, the worst by each of these figures.",
+        read: |config, input| {
+            put(&mut config.brokers_worst, input.integer(0..=MAX_WORST))
         },
     },
     Setting {
@@ -144,10 +162,19 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "listen",
-        value: "IP:PORT, [IPV6]:PORT, localhost:PORT, :PORT or unix:/PATH, or an array of them",
+        value: "IP:PORT, [IPV6]:PORT, localhost:PORT, :PORT or unix:/PATH, or an array of them; or none",
         default: ":8080",
         help: "Addresses to serve on; :PORT means all addresses, IPv6 and IPv4.",
         read: |config, input| put(&mut config.listen, listen::addresses(input)),
+    },
+    Setting {
+        key: "listen-ranks",
+        value: "string: all, or ranks such as 0 or 0,4-7",
+        default: "0",
+        help: "Brokers, of those that have the module, that serve on these addresses at all.",
+        read: |config, input| {
+            put(&mut config.listen_ranks, listen::ranks(input))
+        },
     },
     Setting {
         key: "port",

@@ -52,13 +52,22 @@ impl Request<'_> {
 
     /// Whether the instance owner sent it.
     pub fn is_owner(&self) -> Result<bool> {
+        self.has_role(sys::FLUX_ROLE_OWNER)
+    }
+
+    /// Whether it was sent on this broker.
+    pub fn is_local(&self) -> Result<bool> {
+        self.has_role(sys::FLUX_ROLE_LOCAL)
+    }
+
+    fn has_role(&self, role: u32) -> Result<bool> {
         let mut roles = 0;
         // SAFETY: the message is valid during the callback; `roles` is a
         // valid place for the result.
         let rc =
             unsafe { sys::flux_msg_get_rolemask(self.message, &raw mut roles) };
         match rc {
-            0.. => Ok(roles & sys::FLUX_ROLE_OWNER != 0),
+            0.. => Ok(roles & role != 0),
             _ => Err(Error::last()),
         }
     }

@@ -30,13 +30,41 @@ impl Scope {
         timeout: f64,
         f: impl FnOnce(Result<&str>) + 'static,
     ) -> Result<()> {
+        let rank = self.handle().rank()?;
+        self.rpc_at(rank, topic, payload, timeout, f)
+    }
+
+    /// The same to the broker of this rank.
+    pub fn rpc_at(
+        &self,
+        rank: u32,
+        topic: &CStr,
+        payload: &str,
+        timeout: f64,
+        f: impl FnOnce(Result<&str>) + 'static,
+    ) -> Result<()> {
         let mut f = Some(f);
         let once = move |reply: Result<&str>| {
             if let Some(f) = f.take() {
                 f(reply);
             }
         };
-        self.request(topic, payload, timeout, false, Box::new(once))
+        let to = (topic, rank);
+        self.request(to, payload, timeout, false, Box::new(once))
+    }
+
+    /// The same to the parent in the overlay network, for a service that each
+    /// broker has: without it there, Flux 0.88 sends the request back and
+    /// forth for ever.
+    pub fn rpc_parent(
+        &self,
+        topic: &CStr,
+        payload: &str,
+        timeout: f64,
+        f: impl FnOnce(Result<&str>) + 'static,
+    ) -> Result<()> {
+        let parent = sys::FLUX_NODEID_UPSTREAM;
+        self.rpc_at(parent, topic, payload, timeout, f)
     }
 
     /// Makes a streaming request to this broker and hands every response to
@@ -48,12 +76,16 @@ impl Scope {
         payload: &str,
         f: impl FnMut(Result<&str>) + 'static,
     ) -> Result<()> {
-        self.request(topic, payload, -1.0, true, Box::new(f))
+        let rank = self.handle().rank()?;
+        self.request((topic, rank), payload, -1.0, true, Box::new(f))
     }
 
+    /// Always to a broker that is named: left to find its own way, a request
+    /// for a service that is not loaded on this one would be answered by one
+    /// further up, as if it were this one.
     fn request(
         &self,
-        topic: &CStr,
+        (topic, node): (&CStr, u32),
         payload: &str,
         timeout: f64,
         stream: bool,
@@ -62,10 +94,6 @@ impl Scope {
         if self.is_closed() {
             return Err(Error::new(libc::ECANCELED, "scope is closed"));
         }
-        // Left to find its own way, a request for a service that is not
-        // loaded on this broker would be answered by one further up, as if
-        // it were this one.
-        let rank = self.handle().rank()?;
         let payload = handle::c_text(payload);
         let flags = if stream { sys::FLUX_RPC_STREAMING as i32 } else { 0 };
         // SAFETY: the handle is valid, both strings are C strings.
@@ -74,7 +102,7 @@ impl Scope {
                 self.handle().raw(),
                 topic.as_ptr(),
                 payload.as_ptr(),
-                rank,
+                node,
                 flags,
             )
         };

@@ -20,6 +20,8 @@ use crate::http::Site;
 pub struct Service {
     /// Where the handlers live.
     pub scope: Scope,
+    /// Of this broker.
+    pub rank: u32,
     /// The module's arguments, which override the table at reload too.
     pub args: Vec<String>,
     /// The job table.
@@ -61,7 +63,8 @@ impl Service {
         let config = parse_config(payload, &self.args)?;
         // the parts that can fail first, so that all is applied or nothing
         let rules = Rules::new(&config)?;
-        self.listeners.replace(&config.listen, rules.ownership)?;
+        let listen = config.listen_on(self.rank);
+        self.listeners.replace(listen, rules.ownership)?;
         self.guard.set(&config, rules);
         self.set_buckets(config.buckets.as_slice());
         self.reloads.run(&config);

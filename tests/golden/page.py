@@ -42,6 +42,7 @@ REQUESTS = [
     'groups.get {"name":"broker.online"}',
     'groups.get {"name":"broker.torpid"}',
     'overlay.health {}',
+    'overlay.topology {"rank":0}',
     'overlay.stats-get {}',
     'module.list {}',
     'heartbeat.stats-get {}',
