@@ -125,4 +125,48 @@ mod tests {
         assert!(children.put(large, now).is_err());
         assert_eq!(counted(&children, now), (1, 0.0));
     }
+
+    /// As on real brokers, each broker with its children and every report as
+    /// a message.
+    #[test]
+    fn ten_thousand_brokers_add_up() {
+        const SIZE: u32 = 10_000;
+        for arity in [2, 16, SIZE] {
+            let now = Instant::now();
+            let parent = |rank: u32| (rank - 1) / arity;
+            let mut sizes = vec![1_u32; SIZE as usize];
+            for rank in (1..SIZE).rev() {
+                sizes[parent(rank) as usize] += sizes[rank as usize];
+            }
+            let mut all: Vec<Vec<(u32, u32)>> = vec![vec![]; SIZE as usize];
+            for rank in 1..SIZE {
+                let child = (rank, sizes[rank as usize]);
+                all[parent(rank) as usize].push(child);
+            }
+            let mut all: Vec<Children> =
+                all.into_iter().map(Children::from_iter).collect();
+            for rank in (0..SIZE).rev() {
+                let value = f64::from(rank);
+                let host = format!("node{rank}");
+                let figures = [Some(value); FIGURES];
+                let mut sum = Report::new((rank, &host), figures, [0; 6], 3);
+                all[rank as usize].add_to(&mut sum, now, 3);
+                let text = serde_json::to_string(&sum).unwrap();
+                assert!(text.len() < 2048, "{}", text.len());
+                if rank > 0 {
+                    let told = serde_json::from_str(&text).unwrap();
+                    all[parent(rank) as usize].put(told, now).unwrap();
+                    continue;
+                }
+                assert_eq!(sum.brokers, SIZE);
+                let last = f64::from(SIZE - 1);
+                let figure = sum.figures[0];
+                assert_eq!(figure.sum, last * f64::from(SIZE) / 2.0);
+                assert_eq!((figure.min, figure.max), (0.0, last));
+                let worst = sum.worst[0].iter().map(|named| named.rank);
+                let worst: Vec<_> = worst.collect();
+                assert_eq!(worst, [SIZE - 1, SIZE - 2, SIZE - 3]);
+            }
+        }
+    }
 }
