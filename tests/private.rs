@@ -95,7 +95,16 @@ fn private_mode_is_followed(host: Host) {
             assert_eq!(leak, None);
         }
         assert!(page(ip, "/").contains("<th>not shown"));
+        let url = |path: &str| format!("http://{ip}:{port}{path}");
+        let (status, answer) = curl(&[&url("/autoscale")]);
+        assert_eq!(status, 503, "{answer}");
+        assert!(answer.contains("not shown: "), "{answer}");
+        let list = page(ip, "/apis/external.metrics.k8s.io/v1beta1");
+        assert!(list.contains("flux_nodes"), "{list}");
+        assert!(!list.contains("flux_job"), "{list}");
+        assert!(!list.contains("flux_autoscale"), "{list}");
     }
+    assert!(page("127.0.0.1", "/autoscale").contains("\"active_jobs\""));
     assert!(!page("127.0.0.1", "/").contains("<th>not shown"));
 
     let said = "Flux's private mode is on and no authentication is configured";

@@ -93,10 +93,13 @@ pub(super) fn load(path: &Path, files: &mut Files) -> Result<Policy, String> {
 }
 
 fn parse(text: &str) -> Result<WebConfig, String> {
-    // an empty document is null
-    serde_saphyr::from_str::<Option<WebConfig>>(text)
-        .map(Option::unwrap_or_default)
-        .map_err(|error| error.to_string())
+    // not from_str, which passes over rubbish after the first document
+    let documents = serde_saphyr::from_multiple::<Option<WebConfig>>(text);
+    let mut documents = documents.map_err(|error| error.to_string())?;
+    match documents.len() {
+        0 | 1 => Ok(documents.pop().flatten().unwrap_or_default()),
+        n => Err(format!("expected one document, got {n}")),
+    }
 }
 
 impl WebConfig {

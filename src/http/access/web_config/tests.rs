@@ -225,6 +225,22 @@ fn refusals_name_the_key() {
 }
 
 #[test]
+fn nothing_comes_after_the_end() {
+    let folder = Folder::new("web-end");
+    for text in ["{}\n...\n", "{}\n... # the end\n\n# really\n", "...\n"] {
+        assert!(load(&folder, text).is_ok(), "{text}");
+    }
+    for more in ["basic_auth_users: {}", "---\n{}", "\0x", "  : |"] {
+        let text = format!("http_server_config:\n...\n\n{more}\n");
+        assert!(load(&folder, &text).is_err(), "{text}");
+    }
+    for more in ["---\nbasic_auth_users: {}", "}", "]", "@", "\0x", "? :"] {
+        let text = format!("{{}}\n{more}\n");
+        assert!(load(&folder, &text).is_err(), "{text}");
+    }
+}
+
+#[test]
 fn a_small_file_that_grows_when_read_is_refused() {
     let folder = Folder::new("web-bomb");
     let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
