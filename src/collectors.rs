@@ -33,6 +33,7 @@ pub mod resources;
 pub mod round;
 pub mod sched_stats;
 pub mod scheduler;
+pub mod stats;
 pub mod subtree;
 #[cfg(test)]
 mod testing;
@@ -206,6 +207,13 @@ pub const ALL: &[Entry] = &[
         start: custom::start,
     },
     Entry {
+        name: "stats",
+        every_rank: false,
+        on: true,
+        private: &[],
+        start: stats::start,
+    },
+    Entry {
         name: "kvs",
         every_rank: true,
         on: false,
@@ -247,6 +255,7 @@ pub const SPECS: &[&[Spec]] = &[
     content::SPECS,
     content_sqlite::SPECS,
     custom::SPECS,
+    stats::SPECS,
     kvs::SPECS,
 ];
 

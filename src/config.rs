@@ -13,6 +13,7 @@ mod input;
 mod listen;
 mod settings;
 mod socket;
+mod stats;
 
 use std::fmt;
 use std::time::Duration;
@@ -51,6 +52,8 @@ pub struct Config {
     pub limits: Limits,
     /// What others may publish.
     pub custom: crate::custom::Settings,
+    /// Which figures of other modules to show.
+    pub stats: Vec<crate::stats::Entry>,
     /// Whether an address that is taken fails the load, instead of being
     /// tried again later.
     pub strict: bool,
@@ -70,6 +73,7 @@ impl Default for Config {
             access: Settings::default(),
             limits: Limits::default(),
             custom: crate::custom::Settings::default(),
+            stats: Vec::new(),
             strict: false,
         }
     }
@@ -108,6 +112,8 @@ impl Config {
             private.is_some_and(|value| *value != Value::Bool(false));
         access::check(&config)
             .map_err(|text| ConfigError(format!("prometheus.{text}")))?;
+        stats::check(&config)
+            .map_err(|text| ConfigError(format!("prometheus.stats{text}")))?;
         Ok(config)
     }
 
@@ -121,7 +127,9 @@ impl Config {
                 key => self.set(key, Input::Json(value)),
             };
             read.map_err(|text| {
-                ConfigError(format!("prometheus.{key}: {text}"))
+                // of a list, the index comes first
+                let colon = if text.starts_with('[') { "" } else { ": " };
+                ConfigError(format!("prometheus.{key}{colon}{text}"))
             })?;
         }
         Ok(())

@@ -13,6 +13,8 @@
 //!   listens to Flux and keeps totals.
 //! - [`custom`]: metrics that others publish: updates in, families out, and
 //!   no I/O.
+//! - [`stats`]: which figures of other modules the settings make metrics of,
+//!   in the same way.
 //! - [`exposition`]: what a scrape reads, as text.
 //! - [`http`]: the thread that serves them, to those that may read; it knows a
 //!   registry and nothing of Flux.
@@ -70,6 +72,7 @@ pub mod http;
 pub mod job;
 pub mod module;
 pub mod resource;
+pub mod stats;
 
 use std::ffi::{c_char, c_int};
 

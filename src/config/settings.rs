@@ -5,6 +5,7 @@ use crate::collectors::subtree::report::MAX_WORST;
 
 use super::{
     Config, access, buckets, collectors, custom, input::Input, listen, socket,
+    stats,
 };
 use crate::custom::limits::MAX_TTL;
 
@@ -202,6 +203,13 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, input| {
             put(&mut config.socket_owner, socket::owner(input))
         },
+    },
+    Setting {
+        key: "stats",
+        value: "array of tables",
+        default: "",
+        help: "Figures of other modules to be shown: see Map. Not as an argument.",
+        read: |config, input| put(&mut config.stats, stats::entries(input)),
     },
     Setting {
         key: "strict",
