@@ -82,7 +82,11 @@ fn a_wrong_one_does_not_fit() {
         ("keda-prometheus.yaml", "minReplicaCount", "minReplicas"),
         ("hpa-direct.yaml", "versionPriority: 100", "priority: 100"),
         ("hpa-direct.yaml", "verbs:", "may:"),
-        ("hpa-direct.yaml", "kind: ServiceAccount\n    name:", "kind: SA\n    n:"),
+        (
+            "hpa-direct.yaml",
+            "kind: ServiceAccount\n    name:",
+            "kind: SA\n    n:",
+        ),
         ("hpa-direct.yaml", "maxReplicas", "max"),
         ("hpa-external.yaml", "averageValue", "value2"),
         ("minicluster.yaml", "maxSize: 8", "maxSize: many"),
