@@ -229,7 +229,8 @@ def state_timeline(server, panel):
                 f' height="{height * 0.8:.1f}" fill="{color_of_step(panel, v)}"/>'
             )
         shapes.append(
-            f'<text x="0" y="{(i + 0.7) * height:.1f}" font-size="7">{escape(name)}</text>'
+            f'<text x="0" y="{(i + 0.7) * height:.1f}"'
+            f' style="font-size:{min(8, 0.9 * height):.1f}px">{escape(name)}</text>'
         )
     return f'<svg viewBox="0 0 {W} {H}" preserveAspectRatio="none">{"".join(shapes)}</svg>'
 
