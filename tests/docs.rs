@@ -19,6 +19,7 @@ use prometheus::Registry;
 use prometheus::proto::{LabelPair, MetricFamily, MetricType};
 
 const README: &str = include_str!("../README.md");
+const AUTOSCALING: &str = include_str!("../docs/autoscaling.md");
 
 /// How families begin that only Fluxion has figures for. It is no part of
 /// flux-core, so its pages are not here to be compared.
@@ -66,7 +67,7 @@ fn paths_and_fields() {
 
     let specs = collectors::SPECS.iter().copied().flatten();
     let fields = specs.filter_map(|s| s.name.strip_prefix("flux_autoscale_"));
-    let readme = table("### Autoscale", &["field", "meaning"]);
+    let readme = rows(AUTOSCALING, "## Autoscale", &["field", "meaning"]);
     let shown: BTreeSet<_> = readme[0][0].split(", ").collect();
     assert_eq!(fields.collect::<BTreeSet<_>>(), shown);
 }
@@ -193,9 +194,14 @@ fn metrics_table() -> Vec<Row> {
     rows
 }
 
-/// The rows of the first table below a heading, without their markup.
+/// The rows of the README's first table below a heading.
 fn table(heading: &str, columns: &[&str]) -> Vec<Row> {
-    let mut lines = README
+    rows(README, heading, columns)
+}
+
+/// Those of any page, without their markup.
+fn rows(page: &str, heading: &str, columns: &[&str]) -> Vec<Row> {
+    let mut lines = page
         .lines()
         .skip_while(|line| *line != heading)
         .skip_while(|line| !line.starts_with('|'))

@@ -139,12 +139,45 @@ fn every_query_is_answered(host: Host) {
             (finite && !samples.is_empty()).then_some(())
         });
     }
+    preview_draws_every_panel(&prometheus, &address, is_missing);
     rules::are_evaluated(&prometheus);
     docs::moving_in_has_expressions(&prometheus);
     if host == Host::Flux {
         rules::name_commands_that_work(&instance);
     }
     instance.flux(&["module", "remove", "prometheus"]);
+}
+
+/// Without Grafana: each panel has something in it if there is something.
+fn preview_draws_every_panel(
+    prometheus: &Prometheus,
+    instance: &str,
+    is_missing: impl Fn(&str) -> bool,
+) {
+    let test = "dashboards::preview_draws_every_panel";
+    let Some(python) = tools::find("python3", test) else { return };
+    for name in DASHBOARDS {
+        let page = tools::run(
+            Command::new(&python)
+                .arg(tools::file("dashboards/preview.py"))
+                .args([&prometheus.url(), name, "--minutes=1"])
+                .arg(format!("--instance={instance}")),
+        );
+        for panel in dashboard(name)["panels"].as_array().unwrap() {
+            if panel["type"] == "row" {
+                continue;
+            }
+            let title = panel["title"].as_str().unwrap();
+            let start = format!("<section data-panel=\"{}\"", panel["id"]);
+            let drawn = page.split(&start).nth(1).expect(title);
+            let drawn = drawn.split("</section>").next().unwrap();
+            let mut targets = panel["targets"].as_array().unwrap().iter();
+            let nothing = targets
+                .all(|target| is_missing(target["expr"].as_str().unwrap()));
+            let drew_nothing = drawn.contains("No data");
+            assert_eq!(drew_nothing, nothing, "{name}: {title}: {drawn}");
+        }
+    }
 }
 
 /// The metrics that the host has not: those of Fluxion, and what else the

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::instance::Host;
+use super::manifests::below;
 use super::prometheus::Prometheus;
 use super::{names, tools};
 
@@ -142,4 +143,54 @@ fn flatten(path: &str, value: &Value, keys: &mut BTreeSet<String>) {
         };
         flatten(&below, value, keys);
     }
+}
+
+/// What a heading is called in a link.
+fn anchor(heading: &str) -> String {
+    let heading = heading.trim_start_matches('#').trim().to_lowercase();
+    let kept = |c: &char| c.is_alphanumeric() || "-_ ".contains(*c);
+    heading.chars().filter(kept).collect::<String>().replace(' ', "-")
+}
+
+/// The headings of a page; a comment in a block of shell is none.
+fn anchors(page: &str) -> BTreeSet<String> {
+    let mut in_block = false;
+    page.lines()
+        .filter(|line| {
+            in_block ^= line.starts_with("```");
+            !in_block && line.starts_with('#')
+        })
+        .map(anchor)
+        .collect()
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut pages = vec!["README.md".to_owned(), "SECURITY.md".to_owned()];
+    pages.extend(below("docs", ".md").iter().map(|path| {
+        format!("docs/{}", path.file_name().unwrap().to_str().unwrap())
+    }));
+    let mut checked = 0;
+    for page in pages {
+        let text = tools::text(&page);
+        for link in text.split("](").skip(1) {
+            let link = link.split(')').next().unwrap();
+            if link.starts_with("http") {
+                continue;
+            }
+            let (path, heading) = link.split_once('#').unwrap_or((link, ""));
+            let dir = page.rsplit_once('/').map_or("", |(dir, _)| dir);
+            let path = match path {
+                "" => tools::file(&page),
+                _ => tools::file(dir).join(path),
+            };
+            assert!(path.exists(), "{page}: {link}");
+            if !heading.is_empty() {
+                let there = std::fs::read_to_string(&path).unwrap();
+                assert!(anchors(&there).contains(heading), "{page}: {link}");
+            }
+            checked += 1;
+        }
+    }
+    assert!(checked > 30, "{checked} links");
 }

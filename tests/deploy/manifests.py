@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks manifests against the schemas beside this file, and prints them all
 as JSON: {name: document}. Of a page of Markdown every block of YAML is read,
-and its documents have names like README.md/2. What has no schema is only read.
+and its documents have names like README.md/1. What has no schema is only read.
 """
 
 import json

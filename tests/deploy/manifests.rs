@@ -42,7 +42,7 @@ pub fn below(dir: &str, ending: &str) -> Vec<PathBuf> {
 }
 
 /// All manifests, each checked, by the names of their files; those within a
-/// page as `README.md/2`.
+/// page as `autoscaling.md/1`.
 pub fn all(test: &str) -> Option<BTreeMap<String, Value>> {
     let python = python("yaml, jsonschema", test)?;
     let said = tools::run(
@@ -81,6 +81,12 @@ fn a_wrong_one_does_not_fit() {
         ("keda-metrics-api.yaml", "targetValue: \"1\"", "targetValue: 1"),
         ("keda-prometheus.yaml", "minReplicaCount", "minReplicas"),
         ("hpa-direct.yaml", "versionPriority: 100", "priority: 100"),
+        ("hpa-direct.yaml", "verbs:", "may:"),
+        (
+            "hpa-direct.yaml",
+            "kind: ServiceAccount\n    name:",
+            "kind: SA\n    n:",
+        ),
         ("hpa-direct.yaml", "maxReplicas", "max"),
         ("hpa-external.yaml", "averageValue", "value2"),
         ("minicluster.yaml", "maxSize: 8", "maxSize: many"),
@@ -89,7 +95,11 @@ fn a_wrong_one_does_not_fit() {
         ("podmonitor.yaml", "portNumber: 8080", "portNumber: http"),
         ("servicemonitor.yaml", "endpoints:", "podMetricsEndpoints:"),
         ("service.yaml", "port: 8080", "port: many"),
-        ("../../README.md", "triggers:", "triggers: # wrong\n  - metadata: 1"),
+        (
+            "../../docs/autoscaling.md",
+            "triggers:",
+            "triggers: # wrong\n  - metadata: 1",
+        ),
     ] {
         let text = tools::text(&format!("examples/kubernetes/{file}"));
         assert!(text.contains(right), "{file}: no {right}");

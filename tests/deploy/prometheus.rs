@@ -72,6 +72,10 @@ impl Prometheus {
         prometheus
     }
 
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     /// All samples of an instant query.
     pub fn query(&self, expr: &str) -> Vec<f64> {
         let answer = self.api(&format!("query?query={}", encoded(expr)));

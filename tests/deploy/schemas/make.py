@@ -102,6 +102,8 @@ def main():
         )
         of_kubernetes(wheel, "Service", "service-v1")
         of_kubernetes(wheel, "APIService", "apiservice-apiregistration-v1")
+        of_kubernetes(wheel, "ClusterRole", "clusterrole-rbac-v1")
+        of_kubernetes(wheel, "ClusterRoleBinding", "clusterrolebinding-rbac-v1")
     of_a_definition(sys.argv[2])
 
 
