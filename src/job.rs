@@ -12,9 +12,11 @@
 //! - `totals`, `queue`, `demand`, `histogram`, `integral`: the numbers
 //! - `event`, `state`, `exception`, `outcome`: the journal's words (RFC 18,
 //!   RFC 21)
+//! - `accounts`: users, banks and projects
 //! - `jobspec`, `count`, `resources`, `idset`: sizes (RFC 14, 45, 20, 22)
 //! - `id`: jobs by name (RFC 19)
 
+pub mod accounts;
 pub mod active;
 mod applied;
 mod apply;
