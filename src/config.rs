@@ -51,6 +51,8 @@ pub struct Config {
     pub limits: Limits,
     /// What others may publish.
     pub custom: crate::custom::Settings,
+    /// How many users, banks and projects have series of their own.
+    pub top: usize,
     /// Whether an address that is taken fails the load, instead of being
     /// tried again later.
     pub strict: bool,
@@ -70,6 +72,7 @@ impl Default for Config {
             access: Settings::default(),
             limits: Limits::default(),
             custom: crate::custom::Settings::default(),
+            top: 20,
             strict: false,
         }
     }

@@ -56,7 +56,7 @@ fn guest_stats(instance: &Instance) -> Value {
 fn private_mode_is_followed(host: Host) {
     let on = "[access]\nprivate-mode = true\n";
     let instance = host.start_with(&["--test-size=1"], on, &[]);
-    instance.load_args(&[], &["listen=:0"]);
+    instance.load_args(&[], &["listen=:0", "collectors=users"]);
     let address = instance.address("prometheus");
     let port = address.rsplit_once(':').unwrap().1;
     let page = |ip: &str, path: &str| {
@@ -81,6 +81,10 @@ fn private_mode_is_followed(host: Host) {
             .then_some(all)
     });
     assert!(all.iter().any(|name| name == "flux_jobs"));
+    // of persons nothing is told, not even here
+    let persons = |name: &String| name.starts_with("flux_user_");
+    assert_eq!(all.iter().find(|name| persons(name)), None);
+    assert_eq!(instance.log().matches("are shown to nobody").count(), 1);
     if let Some(ip) = &other {
         let shown = names(page(ip, "/metrics"));
         assert!(shown.iter().any(|name| name == "flux_nodes"), "{shown:?}");
@@ -122,6 +126,11 @@ fn private_mode_is_followed(host: Host) {
     if guests {
         assert_eq!(guest_stats(&instance)["jobs"], Value::Null);
     }
+    let url = format!("http://127.0.0.1:{port}/metrics");
+    assert_eq!(curl(&[&url]).0, 401);
+    let (status, known) = curl(&[&url, "--user", "prom:secret"]);
+    assert_eq!(status, 200);
+    assert_eq!(names(known).iter().filter(|name| persons(name)).count(), 4);
     if let Some(ip) = &other {
         let url = format!("http://{ip}:{port}/metrics");
         assert_eq!(curl(&[&url]).0, 401);

@@ -238,6 +238,13 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "top",
+        value: "integer from 1 to 1000",
+        default: "20",
+        help: "How many users, banks and projects have series of their own, of each as many, where these collectors are on.",
+        read: |config, input| put(&mut config.top, input.integer(1..=1_000)),
+    },
+    Setting {
         key: "web-config-file",
         value: "absolute path",
         default: "",

@@ -76,7 +76,7 @@ impl Rendering {
 #[derive(Default)]
 pub(super) struct Renderings {
     /// For each format and view: different answers cannot be shared.
-    rows: [Row; 2 * Format::COUNT],
+    rows: [Row; View::COUNT * Format::COUNT],
     /// Bytes of renderings that somebody still holds, in whichever row.
     alive: Arc<AtomicUsize>,
 }
@@ -102,7 +102,7 @@ impl Renderings {
         limits: &Limits,
         encode: impl FnOnce(&mut String) -> Result<(), String>,
     ) -> Outcome {
-        let row = &self.rows[format as usize * 2 + view as usize];
+        let row = &self.rows[format as usize * View::COUNT + view as usize];
         if let Some(last) = &*lock(&row.last) {
             if last.begun.elapsed() < limits.shared {
                 return Ok(last.clone());

@@ -34,6 +34,7 @@ pub struct About {
 pub struct Site {
     families: Families,
     is_private: fn(&str) -> bool,
+    tells_of_persons: fn(&str) -> bool,
     ready: Arc<Ready>,
     about: About,
     counts: Counts,
@@ -55,6 +56,7 @@ impl Site {
             counts: Counts::register(families.registry())?,
             families,
             is_private: |_| false,
+            tells_of_persons: |_| false,
             ready,
             about,
             created: Mutex::new(Created::at(now())),
@@ -65,6 +67,12 @@ impl Site {
     /// Says which families are not public.
     pub fn with_private(mut self, is_private: fn(&str) -> bool) -> Self {
         self.is_private = is_private;
+        self
+    }
+
+    /// Says which families, in private mode, are for the authenticated only.
+    pub fn with_persons(mut self, tells_of_persons: fn(&str) -> bool) -> Self {
+        self.tells_of_persons = tells_of_persons;
         self
     }
 
@@ -89,7 +97,12 @@ impl Site {
     }
 
     fn shows(&self, view: View, name: &str) -> bool {
-        view == View::All || !(self.is_private)(name)
+        let is_local = || !(self.tells_of_persons)(name);
+        match view {
+            View::All => true,
+            View::Local => is_local(),
+            View::Public => is_local() && !(self.is_private)(name),
+        }
     }
 
     /// The metrics, for answers that show a few of them.

@@ -48,6 +48,10 @@ impl Accounts {
         self.ledgers[kind as usize] = Some(Ledger::new(top));
     }
 
+    pub(super) fn has(&self, kind: Kind) -> bool {
+        self.ledgers[kind as usize].is_some()
+    }
+
     pub(super) fn ledger(&mut self, kind: Kind) -> Option<&mut Ledger> {
         self.ledgers[kind as usize].as_mut()
     }

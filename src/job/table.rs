@@ -276,6 +276,7 @@ impl Table {
 
     /// Decides anew which accounts of a kind are shown.
     pub fn choose_accounts(&mut self, kind: accounts::Kind, now: Time) {
+        let now = self.known_until(now);
         let accounts = self.totals.accounts.as_mut();
         if let Some(ledger) = accounts.and_then(|a| a.ledger(kind)) {
             ledger.choose(now);

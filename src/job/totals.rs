@@ -235,6 +235,11 @@ impl Totals {
         self.forget(id);
     }
 
+    /// Whether accounts of a kind are told apart.
+    pub fn has_accounts(&self, kind: accounts::Kind) -> bool {
+        self.accounts.as_ref().is_some_and(|a| a.has(kind))
+    }
+
     /// The accounts of a kind that are shown, the last of them the rest, and
     /// what the counters had that ended; nothing if nobody asked.
     pub fn charges(

@@ -1,7 +1,7 @@
 //! The job families: the totals of the table, as a scrape shows them.
 
 use super::super::family::{Family, Spec};
-use super::super::{Jobs, now};
+use super::super::{Jobs, accounts, now};
 use crate::exposition::Source;
 use crate::job::exception::ExceptionType;
 use crate::job::histogram::Histogram;
@@ -157,7 +157,8 @@ impl Metrics {
 
 impl Source for Metrics {
     fn specs(&self) -> Vec<Spec> {
-        SPECS.into()
+        let accounts = accounts::specs(&self.jobs.lock()).collect();
+        [SPECS.to_vec(), accounts].concat()
     }
 
     fn show(&self) -> Vec<Family> {
@@ -174,7 +175,9 @@ impl Source for Metrics {
         }
         families.extend(counters(&table));
         families.extend(histograms(&table));
-        families.extend(integrals(&mut table, (self.clock)()));
+        let now = (self.clock)();
+        families.extend(integrals(&mut table, now));
+        families.extend(accounts::show(&mut table, now));
         families
     }
 }
