@@ -20,7 +20,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::http::{Address, Limits, access::Settings};
-use crate::job::histogram::DEFAULT_BOUNDS;
+use crate::job::histogram::{DEFAULT_BOUNDS, Detail};
 use crate::job::idset::Ranges;
 use input::Input;
 
@@ -51,6 +51,8 @@ pub struct Config {
     pub limits: Limits,
     /// What others may publish.
     pub custom: crate::custom::Settings,
+    /// What histograms of times of jobs keep beyond their buckets.
+    pub detail: Detail,
     /// How many users, banks and projects have series of their own.
     pub top: usize,
     /// Whether an address that is taken fails the load, instead of being
@@ -72,6 +74,7 @@ impl Default for Config {
             access: Settings::default(),
             limits: Limits::default(),
             custom: crate::custom::Settings::default(),
+            detail: Detail::default(),
             top: 20,
             strict: false,
         }

@@ -41,7 +41,9 @@ impl flux::run::Module for Module {
     fn load(handle: Handle, args: &[String]) -> Result<Self> {
         let config = Rc::new(read_config(handle, args)?);
         let rules = Rules::new(&config)?;
-        let jobs = Jobs::new(Table::new(config.buckets.as_slice().into()));
+        let mut table = Table::new(config.buckets.as_slice().into());
+        table.set_detail(config.detail);
+        let jobs = Jobs::new(table);
         let families = Families::default();
         let site = Arc::new(site(handle, &families, &jobs, &config)?);
         let server = flux::thread::with_signals_blocked(|| {

@@ -154,6 +154,15 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "exemplars",
+        value: BOOLEAN,
+        default: "false",
+        help: "Name a job for each bucket of the histograms of wait and run times, to readers of OpenMetrics and protobuf.",
+        read: |config, input| {
+            put(&mut config.detail.exemplars, input.boolean())
+        },
+    },
+    Setting {
         key: "header-timeout",
         value: "duration from 100ms to 1h",
         default: "10s",
@@ -175,6 +184,13 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, input| {
             put(&mut config.listen_ranks, listen::ranks(input))
         },
+    },
+    Setting {
+        key: "native-histograms",
+        value: BOOLEAN,
+        default: "false",
+        help: "Keep the times of jobs in native histograms as well, for readers of protobuf.",
+        read: |config, input| put(&mut config.detail.native, input.boolean()),
     },
     Setting {
         key: "port",

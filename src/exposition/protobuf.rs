@@ -7,9 +7,9 @@
 
 use prometheus::proto::{self, MetricFamily, MetricType};
 
+use super::Family;
 use super::detail::{Detail, Exemplar, Native};
 use super::family::Series;
-use super::{Created, Family, created::PROCESS_START, openmetrics};
 
 /// What goes with a series: since when it counts, and whether exemplars are
 /// shown.
@@ -19,22 +19,6 @@ struct Extra<'a> {
     detail: Option<&'a Detail>,
 }
 
-/// Appends families, in the order they have.
-pub(super) fn encode(
-    families: &[MetricFamily],
-    created: &Created,
-    out: &mut Vec<u8>,
-) {
-    let process = openmetrics::process_start(families);
-    for family in families {
-        let created = match family.name() {
-            PROCESS_START => None,
-            name => created.of(name, process),
-        };
-        other(family, created, out);
-    }
-}
-
 /// Appends a family of ours.
 pub(super) fn own(
     family: &Family,
@@ -42,9 +26,9 @@ pub(super) fn own(
     exemplars: bool,
     out: &mut Vec<u8>,
 ) {
-    let spec = family.spec;
+    let kind = family.kind();
     delimited(out, |m| {
-        m.head(spec.name, spec.help, spec.kind);
+        m.head(family.name(), family.help(), kind);
         for series in family.sorted() {
             let mut detail = series.detail().cloned();
             if let Some(detail) = detail.as_mut().filter(|_| !exemplars) {
@@ -53,11 +37,11 @@ pub(super) fn own(
             let extra = Extra { created, detail: detail.as_ref() };
             m.message(4, |m| {
                 m.labels(1, series.labels());
-                match spec.kind {
+                match kind {
                     MetricType::HISTOGRAM => {
                         m.message(7, |m| own_histogram(m, &series, extra));
                     }
-                    kind => m.value(kind, series.value(), created),
+                    _ => m.value(kind, series.value(), created),
                 }
             });
         }

@@ -12,7 +12,7 @@ use super::{
     rendering::{Failure, Rendering, Renderings},
     view::WITHHELD,
 };
-use crate::exposition::{Created, Families, Format};
+use crate::exposition::{Created, Families, Format, Select};
 
 /// Answers `/readyz`: an error says why the numbers are not to be trusted
 /// yet. Called on the http thread; must not block.
@@ -129,17 +129,34 @@ impl Site {
         view: View,
         limits: &Limits,
     ) -> std::result::Result<Arc<Rendering>, Failure> {
-        let encode = |text: &mut String| {
+        let encode = |page: &mut Vec<u8>| {
             // observed also when it panics: that took time as well
             let _timer = self.counts.scrape_seconds.start_timer();
             // First: a counter that begins anew meanwhile is then one that
             // went down, which is harmless. A new time and an old value
             // would count everything twice.
             let created = self.created().clone();
-            let wanted = |name: &str| self.shows(view, name);
-            self.families.write(format, wanted, &created, text)
+            let wanted = Wanted { site: self, view };
+            self.families.write(format, wanted, &created, page)
         };
         self.renderings.get(format, view, limits, encode).await
+    }
+}
+
+/// What is shown in a view.
+struct Wanted<'a> {
+    site: &'a Site,
+    view: View,
+}
+
+impl Select for Wanted<'_> {
+    fn family(&self, name: &str) -> bool {
+        self.site.shows(self.view, name)
+    }
+
+    /// They name jobs, which is as much as to tell of persons.
+    fn exemplars(&self) -> bool {
+        self.view == View::All
     }
 }
 

@@ -134,7 +134,8 @@ pub(super) fn complete(
         queue.failures[job.cause() as usize] += 1;
     }
     if job.start.is_set() && !job.finished && job.end.is_set() {
-        queue.run.observe(job.end.since(job.start));
+        let seconds = job.end.since(job.start);
+        queue.run.observe_of(id, seconds, job.end);
     }
     if job.alloc.is_set() && job.end.is_set() {
         queue.cleanup.observe(at.since(job.end));

@@ -199,7 +199,8 @@ impl<'a> Step<'a> {
             let queue = self.totals.at(job.queue);
             queue.allocated += 1;
             if job.submit.is_set() {
-                queue.wait.observe(job.alloc.since(job.submit));
+                let seconds = job.alloc.since(job.submit);
+                queue.wait.observe_of(self.id, seconds, self.at);
             }
             if job.sched.is_set() {
                 queue.eligible_wait.observe(job.alloc.since(job.sched));
@@ -233,7 +234,8 @@ impl<'a> Step<'a> {
         let job = &mut *self.job;
         if self.counts && job.start.is_set() && !job.finished {
             let seconds = self.at.since(job.start);
-            self.totals.at(job.queue).run.observe(seconds);
+            let run = &mut self.totals.at(job.queue).run;
+            run.observe_of(self.id, seconds, self.at);
         }
         job.finished = true;
         if let Ok(status) = status {

@@ -20,6 +20,7 @@ use super::active::Job;
 use super::applied::{Applied, What, note};
 use super::apply::{self, Fate, Mode};
 use super::event::{Event, Kind, Response};
+use super::histogram::Detail;
 use super::jobspec::Jobspec;
 use super::resources::Allocation;
 use super::totals::Totals;
@@ -286,6 +287,11 @@ impl Table {
     /// Empties the histograms and gives them other bounds.
     pub fn set_bounds(&mut self, bounds: Arc<[f64]>) {
         self.totals.set_bounds(bounds);
+    }
+
+    /// Empties the histograms and has them keep more.
+    pub fn set_detail(&mut self, detail: Detail) {
+        self.totals.set_detail(detail);
     }
 
     /// The numbers.

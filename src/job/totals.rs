@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::accounts::{self, Accounts, Charge};
 use super::active::Job;
 use super::exception::ExceptionType;
+use super::histogram::Detail;
 use super::outcome::Outcome;
 use super::queue::QueueTotals;
 use super::state::State;
@@ -27,6 +28,7 @@ pub struct Totals {
     queues: Vec<QueueTotals>,
     index: HashMap<Arc<str>, QueueIndex>,
     bounds: Arc<[f64]>,
+    detail: Detail,
     /// Exceptions by [`ExceptionType::ALL`] and severity.
     pub exceptions: [[u64; 8]; ExceptionType::ALL.len()],
     /// Nodes, and what jobs have of them.
@@ -43,6 +45,7 @@ impl Totals {
             queues: Vec::new(),
             index: HashMap::new(),
             bounds,
+            detail: Detail::default(),
             exceptions: Default::default(),
             nodes: Nodes::default(),
             idle: None,
@@ -149,9 +152,15 @@ impl Totals {
     /// Empties the histograms and gives them other bounds.
     pub(super) fn set_bounds(&mut self, bounds: Arc<[f64]>) {
         for queue in &mut self.queues {
-            queue.set_bounds(&bounds);
+            queue.set_bounds(&bounds, self.detail);
         }
         self.bounds = bounds;
+    }
+
+    /// Empties the histograms and has them keep more.
+    pub(super) fn set_detail(&mut self, detail: Detail) {
+        self.detail = detail;
+        self.set_bounds(self.bounds.clone());
     }
 
     /// The place of a queue, made if need be.
@@ -164,7 +173,8 @@ impl Totals {
         }
         let index = self.queues.len() as QueueIndex;
         let name: Arc<str> = Arc::from(name);
-        let mut queue = QueueTotals::new(name.clone(), &self.bounds);
+        let mut queue =
+            QueueTotals::new(name.clone(), &self.bounds, self.detail);
         queue.capacity = self.nodes.capacity(index);
         queue.idle = self.idle;
         self.queues.push(queue);

@@ -2,10 +2,12 @@
 
 use super::super::family::{Family, Spec};
 use super::super::{Jobs, accounts, now};
-use crate::exposition::Source;
+use crate::exposition::{Detail, Exemplar, Native, Source};
 use crate::job::exception::ExceptionType;
-use crate::job::histogram::Histogram;
+use crate::job::histogram::{Exemplar as Observed, Histogram};
+use crate::job::id;
 use crate::job::integral::Integral;
+use crate::job::native::ZERO_THRESHOLD;
 use crate::job::outcome::{Cause, Outcome};
 use crate::job::resources::Sizes;
 use crate::job::state::State;
@@ -263,9 +265,34 @@ fn histograms(table: &Table) -> [Family; 5] {
                 histogram.counts(),
                 histogram.sum(),
             );
+            if let Some(detail) = detail(histogram) {
+                family.add_detail(detail);
+            }
         }
         family
     })
+}
+
+/// What is kept of a histogram beyond its buckets.
+fn detail(histogram: &Histogram) -> Option<Detail> {
+    let (native, exemplars) = (histogram.native(), histogram.exemplars());
+    if native.is_none() && exemplars.is_empty() {
+        return None;
+    }
+    let native = native.map(|native| Native {
+        schema: native.schema,
+        zero_threshold: ZERO_THRESHOLD,
+        zero: native.zero,
+        buckets: native.buckets.clone(),
+    });
+    let exemplars = exemplars.iter().map(|exemplar| {
+        exemplar.map(|Observed { job, value, at }| Exemplar {
+            label: ("jobid", id::f58(job)),
+            value,
+            timestamp: at.as_secs(),
+        })
+    });
+    Some(Detail { native, exemplars: exemplars.collect() })
 }
 
 fn integrals(table: &mut Table, now: Time) -> [Family; 3] {
