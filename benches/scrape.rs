@@ -118,7 +118,7 @@ fn families() -> Families {
 fn page(format: Format, families: &Families) -> String {
     let mut text = String::with_capacity(1 << 16);
     let created = Created::at(1_763_840_636.123);
-    families.write(format, |_| true, &created, &mut text).unwrap();
+    families.write_text(format, |_| true, &created, &mut text).unwrap();
     text
 }
 

@@ -8,6 +8,7 @@
 //!
 //! A new collector is a file here, its `mod` line, and a row in [`ALL`].
 
+pub mod accounts;
 pub mod autoscale;
 pub mod broker;
 pub mod brokers;
@@ -121,6 +122,27 @@ pub const ALL: &[Entry] = &[
         on: true,
         private: autoscale::SPECS,
         start: autoscale::start,
+    },
+    Entry {
+        name: "users",
+        every_rank: false,
+        on: false,
+        private: accounts::USERS,
+        start: accounts::users,
+    },
+    Entry {
+        name: "banks",
+        every_rank: false,
+        on: false,
+        private: accounts::BANKS,
+        start: accounts::banks,
+    },
+    Entry {
+        name: "projects",
+        every_rank: false,
+        on: false,
+        private: accounts::PROJECTS,
+        start: accounts::projects,
     },
     Entry {
         name: "broker",
@@ -243,6 +265,9 @@ pub const SPECS: &[&[Spec]] = &[
     resources::metrics::SPECS,
     nodes::SPECS,
     autoscale::SPECS,
+    accounts::USERS,
+    accounts::BANKS,
+    accounts::PROJECTS,
     broker::SPECS,
     brokers::SPECS,
     overlay::SPECS,
@@ -259,8 +284,12 @@ pub const SPECS: &[&[Spec]] = &[
     kvs::SPECS,
 ];
 
-/// Families of counters that Flux keeps: they began before the module did.
+/// Families of counters that did not begin with the module: those that Flux
+/// keeps began before it, and of accounts each series begins when it is shown.
 pub const OLDER: &[&[Spec]] = &[
+    accounts::USERS,
+    accounts::BANKS,
+    accounts::PROJECTS,
     broker::SPECS,
     clients::SPECS,
     content_sqlite::SPECS,

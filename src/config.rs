@@ -21,7 +21,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::http::{Address, Limits, access::Settings};
-use crate::job::histogram::DEFAULT_BOUNDS;
+use crate::job::histogram::{DEFAULT_BOUNDS, Detail};
 use crate::job::idset::Ranges;
 use input::Input;
 
@@ -54,6 +54,10 @@ pub struct Config {
     pub custom: crate::custom::Settings,
     /// Which figures of other modules to show.
     pub stats: Vec<crate::stats::Entry>,
+    /// What histograms of times of jobs keep beyond their buckets.
+    pub detail: Detail,
+    /// How many users, banks and projects have series of their own.
+    pub top: usize,
     /// Whether an address that is taken fails the load, instead of being
     /// tried again later.
     pub strict: bool,
@@ -74,6 +78,8 @@ impl Default for Config {
             limits: Limits::default(),
             custom: crate::custom::Settings::default(),
             stats: Vec::new(),
+            detail: Detail::default(),
+            top: 20,
             strict: false,
         }
     }

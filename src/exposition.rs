@@ -1,5 +1,4 @@
-//! What a scrape reads: families of metrics as text, in either of two
-//! formats. It knows the `prometheus` crate's families, and neither HTTP nor
+//! What a scrape reads: families of metrics in one of three formats. It knows the `prometheus` crate's families, and neither HTTP nor
 //! Flux.
 //!
 //! The series are the same in both formats, apart from `_created`, which only
@@ -7,6 +6,7 @@
 //! `le="1.0"`).
 
 mod created;
+mod detail;
 mod families;
 mod family;
 mod lines;
@@ -14,14 +14,19 @@ mod name;
 mod number;
 mod openmetrics;
 mod page;
+mod protobuf;
 
 use prometheus::{TextEncoder, proto::MetricFamily};
 
 pub use created::Created;
-pub use families::{Families, Source, collected};
+pub use detail::{Detail, Exemplar, Native};
+pub use families::{Families, Select, Source, collected};
 pub use family::{Family, Given, Spec};
 
-/// A format of the text.
+/// What is wrong with asking for protobuf as text.
+const NO_TEXT: &str = "the protobuf format is not text";
+
+/// A format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
     /// The Prometheus text format 0.0.4, which everything reads.
@@ -29,11 +34,13 @@ pub enum Format {
     Text,
     /// OpenMetrics 1.0.
     OpenMetrics,
+    /// The Prometheus protobuf format, messages with their lengths.
+    Protobuf,
 }
 
 impl Format {
     /// How many there are; `self as usize` is less.
-    pub const COUNT: usize = 2;
+    pub const COUNT: usize = 3;
 
     /// What HTTP calls it, in full. Prometheus 3 refuses what it does not
     /// know.
@@ -43,19 +50,23 @@ impl Format {
             Self::OpenMetrics => {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8"
             }
+            Self::Protobuf => {
+                "application/vnd.google.protobuf; \
+                 proto=io.prometheus.client.MetricFamily; encoding=delimited"
+            }
         }
     }
 
     /// How the bound of a bucket is written.
     fn bound(self, bound: f64) -> String {
         match self {
-            Self::Text => bound.to_string(),
             Self::OpenMetrics => number::canonical(bound),
+            _ => bound.to_string(),
         }
     }
 
-    /// Appends all of `families` to `text`. After an error `text` is of no
-    /// use: half an exposition is none.
+    /// Appends all of `families` to `text`, in a format that is one. After an
+    /// error `text` is of no use: half an exposition is none.
     pub fn encode(
         self,
         families: &[MetricFamily],
@@ -70,6 +81,7 @@ impl Format {
                 openmetrics::encode(families, created, text);
                 Ok(())
             }
+            Self::Protobuf => Err(NO_TEXT.into()),
         }
     }
 }

@@ -9,12 +9,15 @@
 //!   stream; `applied`, `problem`: what is said of each response
 //! - `apply`, `step`: what events do to one job
 //! - `active`: what is remembered of one active job
-//! - `totals`, `queue`, `demand`, `histogram`, `integral`: the numbers
+//! - `totals`, `queue`, `demand`, `histogram`, `native`, `integral`: the
+//!   numbers
 //! - `event`, `state`, `exception`, `outcome`: the journal's words (RFC 18,
 //!   RFC 21)
+//! - `accounts`: users, banks and projects
 //! - `jobspec`, `count`, `resources`, `idset`: sizes (RFC 14, 45, 20, 22)
 //! - `id`: jobs by name (RFC 19)
 
+pub mod accounts;
 pub mod active;
 mod applied;
 mod apply;
@@ -27,6 +30,7 @@ pub mod id;
 pub mod idset;
 pub mod integral;
 pub mod jobspec;
+pub mod native;
 pub mod outcome;
 pub mod problem;
 mod queue;

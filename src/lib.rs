@@ -59,8 +59,9 @@
 //!   library that is replaced and loaded again starts afresh.
 //! - **Every thread is joined before the library is unmapped.**
 //! - **Labels are bounded.** No user, job, path or text of others becomes a
-//!   label value; queues and broker modules do, and they are the
-//!   administrator's, and there is a limit to their number.
+//!   label value, unless the settings ask for users, banks or projects;
+//!   queues and broker modules do, and they are the administrator's. There is
+//!   a limit to the number of each.
 
 pub mod collectors;
 pub mod config;

@@ -41,7 +41,9 @@ impl flux::run::Module for Module {
     fn load(handle: Handle, args: &[String]) -> Result<Self> {
         let config = Rc::new(read_config(handle, args)?);
         let rules = Rules::new(&config)?;
-        let jobs = Jobs::new(Table::new(config.buckets.as_slice().into()));
+        let mut table = Table::new(config.buckets.as_slice().into());
+        table.set_detail(config.detail);
+        let jobs = Jobs::new(table);
         let families = Families::default();
         let site = Arc::new(site(handle, &families, &jobs, &config)?);
         let server = flux::thread::with_signals_blocked(|| {
@@ -192,7 +194,8 @@ fn site(
     };
     let site = Site::new(families.clone(), Arc::new(ready), about)
         .map_err(|error| Error::invalid(error.to_string()))?
-        .with_private(collectors::is_private);
+        .with_private(collectors::is_private)
+        .with_persons(collectors::accounts::tells);
     for spec in collectors::OLDER.iter().copied().flatten() {
         site.created().set(spec.name, None);
     }

@@ -16,7 +16,7 @@ fn compare(name: &str) {
     let families = recording::replay(name);
     let mut page = String::new();
     let created = Created::default();
-    families.write(Format::Text, |_| true, &created, &mut page).unwrap();
+    families.write_text(Format::Text, |_| true, &created, &mut page).unwrap();
     // the crate that the registry is from says the same
     let gathered = families.registry().gather();
     let crates = TextEncoder::new().encode_to_string(&gathered).unwrap();

@@ -34,7 +34,7 @@ impl Page {
         let created = Created::at(1_763_840_636.123);
         let encode = |format: Format| {
             let [mut text, mut slowly] = [String::new(), String::new()];
-            families.write(format, |_| true, &created, &mut text).unwrap();
+            families.write_text(format, |_| true, &created, &mut text).unwrap();
             // by way of the registry it is the same
             let gathered = families.registry().gather();
             format.encode(&gathered, &created, &mut slowly).unwrap();

@@ -15,7 +15,7 @@ use instance::{Host, Instance, scrape, wait_for};
 use serde_json::Value;
 
 /// Families, or how they begin, of which the page has `~` for the values.
-const VARIES: [(&str, &str); 11] = [
+const VARIES: [(&str, &str); 14] = [
     ("process_", "it is this process"),
     ("flux_exporter_http_", "it counts the requests of this test"),
     ("flux_exporter_scrape_duration_seconds", "it times those"),
@@ -24,6 +24,9 @@ const VARIES: [(&str, &str); 11] = [
     ("flux_job_node_seconds_total", "it is an integral until now"),
     ("flux_job_core_seconds_total", "it is an integral until now"),
     ("flux_job_gpu_seconds_total", "it is an integral until now"),
+    ("flux_user_node_seconds_total", "it is an integral until now"),
+    ("flux_bank_node_seconds_total", "it is an integral until now"),
+    ("flux_project_node_seconds_total", "it is an integral until now"),
     ("flux_node_state_seconds_total", "it is an integral until now"),
     ("flux_autoscale_oldest_pending_seconds", "it is until now"),
     ("flux_queue_oldest_pending_seconds", "it is until now"),

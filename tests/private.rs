@@ -56,7 +56,7 @@ fn guest_stats(instance: &Instance) -> Value {
 fn private_mode_is_followed(host: Host) {
     let on = "[access]\nprivate-mode = true\n";
     let instance = host.start_with(&["--test-size=1"], on, &[]);
-    instance.load_args(&[], &["listen=:0"]);
+    instance.load_args(&[], &["listen=:0", "collectors=users", "exemplars"]);
     let address = instance.address("prometheus");
     let port = address.rsplit_once(':').unwrap().1;
     let page = |ip: &str, path: &str| {
@@ -81,6 +81,22 @@ fn private_mode_is_followed(host: Host) {
             .then_some(all)
     });
     assert!(all.iter().any(|name| name == "flux_jobs"));
+    // of persons nothing is told, not even here, nor which jobs there were
+    instance.flux(&["run", "true"]);
+    let openmetrics =
+        ["--header", "Accept: application/openmetrics-text;version=1.0.0"];
+    let local = format!("http://127.0.0.1:{port}/metrics");
+    let exemplars = |more: &[&str]| {
+        let (status, page) =
+            curl(&[&[local.as_str()], &openmetrics[..], more].concat());
+        assert_eq!(status, 200);
+        let ran = "flux_job_run_seconds_count{queue=\"\"} 1\n";
+        page.contains(ran).then(|| page.matches("# {jobid=\"ƒ").count())
+    };
+    assert_eq!(wait_for("the job to be counted", || exemplars(&[])), 0);
+    let persons = |name: &String| name.starts_with("flux_user_");
+    assert_eq!(all.iter().find(|name| persons(name)), None);
+    assert_eq!(instance.log().matches("are shown to nobody").count(), 1);
     if let Some(ip) = &other {
         let shown = names(page(ip, "/metrics"));
         assert!(shown.iter().any(|name| name == "flux_nodes"), "{shown:?}");
@@ -131,6 +147,13 @@ fn private_mode_is_followed(host: Host) {
     if guests {
         assert_eq!(guest_stats(&instance)["jobs"], Value::Null);
     }
+    let url = format!("http://127.0.0.1:{port}/metrics");
+    assert_eq!(curl(&[&url]).0, 401);
+    let (status, known) = curl(&[&url, "--user", "prom:secret"]);
+    assert_eq!(status, 200);
+    assert_eq!(names(known).iter().filter(|name| persons(name)).count(), 4);
+    // of the wait and of the run
+    assert_eq!(exemplars(&["--user", "prom:secret"]), Some(2));
     if let Some(ip) = &other {
         let url = format!("http://{ip}:{port}/metrics");
         assert_eq!(curl(&[&url]).0, 401);

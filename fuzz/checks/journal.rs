@@ -81,7 +81,7 @@ fn page(families: &Families) {
     let created = Created::at(1.7e9);
     for format in [Format::Text, Format::OpenMetrics] {
         let [mut text, mut anew] = [String::new(), String::new()];
-        families.write(format, |_| true, &created, &mut text).unwrap();
+        families.write_text(format, |_| true, &created, &mut text).unwrap();
         format.encode(&gathered, &created, &mut anew).unwrap();
         assert_eq!(text, anew);
     }

@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 use serde::Deserialize;
 
-use super::{Context, now, parse};
+use super::{Context, accounts, now, parse};
 use crate::flux::{Error, Level, Result};
 use crate::job::What;
 use housekeeping::Watch;
@@ -43,6 +43,7 @@ const FULL_BACKLOG: u64 = 10_000;
 
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
+    accounts::open(&mut context.jobs.lock(), &context.config);
     context.register(metrics::Metrics::new(&context.jobs))?;
     let jobs = context.jobs.clone();
     context.scope.when_panicked(move || jobs.lock().lost(now()));

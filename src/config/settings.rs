@@ -155,6 +155,15 @@ pub const SETTINGS: &[Setting] = &[
         },
     },
     Setting {
+        key: "exemplars",
+        value: BOOLEAN,
+        default: "false",
+        help: "Name a job for each bucket of the histograms of wait and run times, to readers of OpenMetrics and protobuf.",
+        read: |config, input| {
+            put(&mut config.detail.exemplars, input.boolean())
+        },
+    },
+    Setting {
         key: "header-timeout",
         value: "duration from 100ms to 1h",
         default: "10s",
@@ -176,6 +185,13 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, input| {
             put(&mut config.listen_ranks, listen::ranks(input))
         },
+    },
+    Setting {
+        key: "native-histograms",
+        value: BOOLEAN,
+        default: "false",
+        help: "Keep the times of jobs in native histograms as well, for readers of protobuf.",
+        read: |config, input| put(&mut config.detail.native, input.boolean()),
     },
     Setting {
         key: "port",
@@ -244,6 +260,13 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, input| {
             put(&mut config.access.tls_key, input.path().map(Some))
         },
+    },
+    Setting {
+        key: "top",
+        value: "integer from 1 to 1000",
+        default: "20",
+        help: "How many users, banks and projects have series of their own, of each as many, where these collectors are on.",
+        read: |config, input| put(&mut config.top, input.integer(1..=1_000)),
     },
     Setting {
         key: "web-config-file",

@@ -40,7 +40,7 @@ fn page(store: &Store, format: Format) -> String {
     families.register(Shown(Mutex::new(store.show()))).unwrap();
     let mut text = String::new();
     let created = Created::at(1.0);
-    families.write(format, |_| true, &created, &mut text).unwrap();
+    families.write_text(format, |_| true, &created, &mut text).unwrap();
     text
 }
 

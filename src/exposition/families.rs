@@ -27,6 +27,24 @@ pub trait Source: Send + Sync + 'static {
     fn show(&self) -> Vec<Family>;
 }
 
+/// What of the families is wanted. A function of their names wants exemplars
+/// of those that it likes.
+pub trait Select {
+    /// Whether a family is.
+    fn family(&self, name: &str) -> bool;
+
+    /// Whether exemplars are, where a format can say them.
+    fn exemplars(&self) -> bool {
+        true
+    }
+}
+
+impl<F: Fn(&str) -> bool> Select for F {
+    fn family(&self, name: &str) -> bool {
+        self(name)
+    }
+}
+
 /// The registry and the sources in it. A clone is the same one.
 #[derive(Clone, Default)]
 pub struct Families(Arc<Inner>);
@@ -65,14 +83,28 @@ impl Families {
         &self.0.registry
     }
 
-    /// Appends to `text` all families whose names `wanted` likes. After an
-    /// error it is of no use: half an exposition is none.
-    pub fn write(
+    /// The same as [`Families::write`], where the format is text.
+    pub fn write_text(
         &self,
         format: Format,
         wanted: impl Fn(&str) -> bool,
         created: &Created,
         text: &mut String,
+    ) -> std::result::Result<(), String> {
+        let mut page = std::mem::take(text).into_bytes();
+        self.write(format, wanted, created, &mut page)?;
+        *text = String::from_utf8(page).map_err(|_| super::NO_TEXT)?;
+        Ok(())
+    }
+
+    /// Appends to `page` what is wanted. After an error it is of no use: half
+    /// an exposition is none.
+    pub fn write(
+        &self,
+        format: Format,
+        wanted: impl Select,
+        created: &Created,
+        page: &mut Vec<u8>,
     ) -> std::result::Result<(), String> {
         // first, for only one thread at a time may gather
         let mut pages = lock(&self.0.pages);
@@ -82,7 +114,7 @@ impl Families {
             wanted,
             created,
             (own, &others),
-            text,
+            page,
         )
     }
 

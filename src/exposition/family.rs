@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::Detail;
 use prometheus::core::Desc;
 use prometheus::proto::{
     Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily,
@@ -111,6 +112,8 @@ pub struct Family {
     values: Vec<f64>,
     /// Those of the histograms, which are the same for all.
     bounds: Vec<f64>,
+    /// What else is known of histograms: one for each, or none at all.
+    details: Vec<Detail>,
 }
 
 impl Family {
@@ -121,6 +124,7 @@ impl Family {
             ends: Vec::new(),
             values: Vec::new(),
             bounds: Vec::new(),
+            details: Vec::new(),
         }
     }
 
@@ -204,6 +208,16 @@ impl Family {
         self.values.push(sum);
     }
 
+    /// Says more of the histogram that was added last, as of all before it.
+    pub fn add_detail(&mut self, detail: Detail) {
+        self.details.push(detail);
+    }
+
+    /// Whether there is anything that is not shown to all.
+    pub(super) fn has_exemplars(&self) -> bool {
+        self.details.iter().any(|detail| !detail.exemplars.is_empty())
+    }
+
     fn label(&mut self, values: &[&str]) {
         debug_assert_eq!(values.len(), self.width());
         if self.ends.is_empty() && !values.is_empty() {
@@ -230,6 +244,7 @@ impl Family {
             && self.labels == other.labels
             && self.ends == other.ends
             && self.bounds == other.bounds
+            && self.details == other.details
             && self.values.iter().map(bits).eq(other.values.iter().map(bits))
     }
 
@@ -252,6 +267,7 @@ impl Family {
         let labels = self.width();
         values.enumerate().map(move |(row, values)| Series {
             family: self,
+            row,
             labels: row * labels,
             values,
         })
@@ -316,6 +332,7 @@ impl Family {
 /// One series of a family.
 pub(super) struct Series<'a> {
     family: &'a Family,
+    row: usize,
     /// The first of its labels.
     labels: usize,
     values: &'a [f64],
@@ -346,6 +363,16 @@ impl<'a> Series<'a> {
     pub(super) fn histogram(&self) -> (&'a [f64], f64, f64) {
         let (counts, rest) = self.values.split_at(self.values.len() - 2);
         (counts, rest[0], rest[1])
+    }
+
+    /// The bounds of its buckets.
+    pub(super) fn bounds(&self) -> &'a [f64] {
+        &self.family.bounds
+    }
+
+    /// What else is known of it.
+    pub(super) fn detail(&self) -> Option<&'a Detail> {
+        self.family.details.get(self.row)
     }
 
     /// As a registry sorts them.

@@ -2,7 +2,7 @@
 
 use prometheus::proto::MetricType;
 
-use super::{Family, Format, family::Series, name::Name, number};
+use super::{Exemplar, Family, Format, family::Series, name::Name, number};
 
 /// How the bounds of histograms are written. Most histograms have the same.
 #[derive(Default)]
@@ -36,6 +36,8 @@ pub(super) struct Lines<'a> {
     pub(super) labels: String,
     /// Its timestamp, if it has one.
     pub(super) timestamp: Option<f64>,
+    /// Whether exemplars are shown.
+    pub(super) exemplars: bool,
 }
 
 impl Lines<'_> {
@@ -58,10 +60,15 @@ impl Lines<'_> {
 
     fn histogram(&mut self, series: &Series, bounds: &[String]) {
         let (counts, count, sum) = series.histogram();
+        let shows = self.exemplars && self.format == Format::OpenMetrics;
+        let detail = series.detail().filter(|_| shows);
+        let mut exemplars = detail.map_or(&[][..], |d| &d.exemplars).iter();
         for (bound, count) in bounds.iter().zip(counts) {
             self.sample("_bucket", Some(("le", bound)), *count);
+            self.exemplar(exemplars.next());
         }
         self.sample("_bucket", Some(("le", "+Inf")), count);
+        self.exemplar(exemplars.next());
         self.sample("_sum", None, sum);
         self.sample("_count", None, count);
     }
@@ -69,7 +76,7 @@ impl Lines<'_> {
     /// What comes before the samples.
     pub(super) fn metadata(&mut self, kind: MetricType, help: &str) {
         match self.format {
-            Format::Text => {
+            Format::Text | Format::Protobuf => {
                 let kind = match kind {
                     MetricType::COUNTER => "counter",
                     MetricType::GAUGE => "gauge",
@@ -101,7 +108,7 @@ impl Lines<'_> {
 
     fn meta(&mut self, what: &str, value: &str) {
         let name = match self.format {
-            Format::Text => self.full,
+            Format::Text | Format::Protobuf => self.full,
             Format::OpenMetrics => self.name.name,
         };
         for part in ["# ", what, " ", name, " ", value, "\n"] {
@@ -128,6 +135,23 @@ impl Lines<'_> {
         value: f64,
     ) {
         self.named(self.full, suffix, extra, value);
+    }
+
+    /// Adds an exemplar to the sample before.
+    fn exemplar(&mut self, exemplar: Option<&Option<Exemplar>>) {
+        let Some(Some(exemplar)) = exemplar else { return };
+        let (name, value) = &exemplar.label;
+        self.text.pop();
+        for part in [" # {", name, "=\""] {
+            self.text.push_str(part);
+        }
+        escape(self.text, value, true);
+        self.text.push_str("\"} ");
+        number::push(self.text, self.format, exemplar.value);
+        self.text.push(' ');
+        let millis = (exemplar.timestamp * 1000.0).round() / 1000.0;
+        number::push(self.text, self.format, millis);
+        self.text.push('\n');
     }
 
     /// Since when the present series counts, where that is said.

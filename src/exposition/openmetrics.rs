@@ -61,6 +61,7 @@ pub(super) fn encode_one(
         created,
         labels: String::new(),
         timestamp: None,
+        exemplars: false,
     };
     lines.metadata(family.get_field_type(), family.help());
     for each in family.get_metric() {

@@ -11,7 +11,7 @@ use prometheus::proto::MetricFamily;
 use super::created::PROCESS_START;
 use super::lines::{Bounds, Lines};
 use super::name::{Head, Kind, Kinds, Name};
-use super::{Created, Family, Format, openmetrics};
+use super::{Created, Family, Format, Select, openmetrics, protobuf};
 
 /// Of a page of more bytes than this nothing is kept.
 const MAX_KEPT: usize = 1 << 20;
@@ -28,24 +28,25 @@ pub(super) struct Page {
 struct Kept {
     family: Family,
     /// Empty if that is yet to be done.
-    text: String,
+    bytes: Vec<u8>,
     kind: Kind,
     created: Option<f64>,
+    exemplars: bool,
     /// It is on the present page.
     shown: bool,
 }
 
 impl Page {
-    /// Appends our families and those of others to `text`.
+    /// Appends our families and those of others to `page`.
     pub(super) fn write(
         &mut self,
         format: Format,
-        wanted: impl Fn(&str) -> bool,
+        wanted: impl Select,
         created: &Created,
         (own, others): (Vec<Family>, &[MetricFamily]),
-        text: &mut String,
+        page: &mut Vec<u8>,
     ) -> Result<(), String> {
-        let before = text.len();
+        let before = page.len();
         self.update(own);
         let process = self.process_start();
         let process = process.or_else(|| openmetrics::process_start(others));
@@ -54,7 +55,7 @@ impl Page {
         all.extend(others.iter().map(Either::Other));
         all.sort_by(|a, b| a.name().cmp(b.name()));
         let kinds = match format {
-            Format::Text => &[],
+            Format::Text | Format::Protobuf => &[],
             Format::OpenMetrics => {
                 // those not wanted count in this: a family is to have one name
                 let heads: Vec<_> = all.iter().map(Either::head).collect();
@@ -65,34 +66,44 @@ impl Page {
         for family in &mut all {
             let kind = kinds.next().copied().unwrap_or(Kind::Untyped);
             let full = family.name();
-            if !wanted(full) {
+            if !wanted.family(full) {
                 continue;
             }
             let created = match format {
                 Format::Text => None,
                 // series of others come and go: since when is not known
                 _ if family.is_given() => None,
-                Format::OpenMetrics => created.of(full, process),
+                _ => created.of(full, process),
             };
             match (family, format) {
                 (Either::Own(kept), _) => {
-                    kept.write(format, kind, created, &mut self.bounds);
-                    text.push_str(&kept.text);
+                    let exemplars =
+                        wanted.exemplars() && kept.family.has_exemplars();
+                    let bounds = &mut self.bounds;
+                    kept.write(format, kind, created, exemplars, bounds);
+                    page.extend_from_slice(&kept.bytes);
                 }
                 (Either::Other(family), Format::Text) => {
                     let family = slice::from_ref(*family);
-                    format.encode(family, &Created::default(), text)?;
+                    let mut text = String::new();
+                    format.encode(family, &Created::default(), &mut text)?;
+                    page.extend_from_slice(text.as_bytes());
                 }
                 (Either::Other(family), Format::OpenMetrics) => {
                     let name = Name::new(family.name(), kind);
-                    openmetrics::encode_one(family, name, created, text);
+                    let mut text = String::new();
+                    openmetrics::encode_one(family, name, created, &mut text);
+                    page.extend_from_slice(text.as_bytes());
+                }
+                (Either::Other(family), Format::Protobuf) => {
+                    protobuf::other(family, created, page);
                 }
             }
         }
         if format == Format::OpenMetrics {
-            text.push_str(openmetrics::END);
+            page.extend_from_slice(openmetrics::END.as_bytes());
         }
-        if text.len() - before > MAX_KEPT {
+        if page.len() - before > MAX_KEPT {
             self.families.clear();
         }
         Ok(())
@@ -120,9 +131,10 @@ impl Kept {
     fn new(family: Family) -> Self {
         Self {
             family,
-            text: String::new(),
+            bytes: Vec::new(),
             kind: Kind::Untyped,
             created: None,
+            exemplars: false,
             shown: true,
         }
     }
@@ -131,7 +143,7 @@ impl Kept {
         self.shown = true;
         if !self.family.is_same(&family) {
             self.family = family;
-            self.text.clear();
+            self.bytes.clear();
         }
     }
 
@@ -140,25 +152,38 @@ impl Kept {
         format: Format,
         kind: Kind,
         created: Option<f64>,
+        exemplars: bool,
         bounds: &mut Bounds,
     ) {
-        let same = self.kind == kind && self.created == created;
-        if same && !self.text.is_empty() {
+        let same = self.kind == kind
+            && self.created == created
+            && self.exemplars == exemplars;
+        if same && !self.bytes.is_empty() {
             return;
         }
-        self.text.clear();
+        self.bytes.clear();
         (self.kind, self.created) = (kind, created);
+        self.exemplars = exemplars;
+        if format == Format::Protobuf {
+            let family = &self.family;
+            return protobuf::own(family, created, exemplars, &mut self.bytes);
+        }
         let full = self.family.name();
+        // it is empty, and keeps its capacity
+        let bytes = std::mem::take(&mut self.bytes);
+        let mut text = String::from_utf8(bytes).unwrap_or_default();
         let mut lines = Lines {
             format,
-            text: &mut self.text,
+            text: &mut text,
             full,
             name: Name::new(full, kind),
             created,
             labels: String::new(),
             timestamp: None,
+            exemplars,
         };
         lines.family(&self.family, bounds);
+        self.bytes = text.into_bytes();
     }
 }
 

@@ -187,9 +187,15 @@ impl Access {
 
     /// What of the metrics a client is shown that the policy lets in.
     fn view(&self, policy: &Policy, peer: Peer) -> View {
-        match self.withholds(policy) && !peer.is_local() {
-            true => View::Public,
-            false => View::All,
+        if !self.settings.private {
+            return View::All;
+        }
+        // of a socket's file the mode tells who may connect, not who does
+        match policy.authenticates() {
+            true if peer != Peer::Unix => View::All,
+            true => View::Local,
+            false if peer.is_local() => View::Local,
+            false => View::Public,
         }
     }
 

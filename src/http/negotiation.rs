@@ -16,18 +16,26 @@ use crate::exposition::Format;
 /// the other is its draft, and who asks for that reads 1.0.0 as well.
 const VERSIONS: [&str; 2] = ["1.0.0", "0.0.1"];
 
+/// What the parameters of the protobuf format have to be.
+const PROTO: &str = "io.prometheus.client.MetricFamily";
+const ENCODING: &str = "delimited";
+
 /// The format that suits the `Accept` headers best.
 ///
-/// OpenMetrics is for those who name it, not for `*/*`. They get it if they
-/// want it no less than the text format.
+/// OpenMetrics and protobuf are for those who name them, not for `*/*`. They
+/// get them if they want them no less than the text format, and protobuf if
+/// they want it no less than OpenMetrics.
 pub fn format(headers: &HeaderMap) -> Format {
-    let mut openmetrics = None;
+    let [mut openmetrics, mut protobuf] = [None; 2];
     // by what is named ever more exactly, the last of which counts
     let mut text = [None; 3];
     for range in ranges(headers, ACCEPT) {
         let wish = match &*range.kind {
             "application/openmetrics-text" if range.is_version_ours() => {
                 &mut openmetrics
+            }
+            "application/vnd.google.protobuf" if range.is_proto_ours() => {
+                &mut protobuf
             }
             "*/*" => &mut text[0],
             "text/*" => &mut text[1],
@@ -37,12 +45,17 @@ pub fn format(headers: &HeaderMap) -> Format {
         // of several, the dearest
         *wish = Some(range.q.max(wish.unwrap_or(0.0)));
     }
-    let openmetrics = openmetrics.unwrap_or(0.0);
     let text = text.into_iter().flatten().next_back().unwrap_or(0.0);
-    match openmetrics > 0.0 && openmetrics >= text {
-        true => Format::OpenMetrics,
-        false => Format::Text,
+    let mut best = (Format::Text, text);
+    for (format, q) in
+        [(Format::OpenMetrics, openmetrics), (Format::Protobuf, protobuf)]
+    {
+        let q = q.unwrap_or(0.0);
+        if q > 0.0 && q >= best.1 {
+            best = (format, q);
+        }
     }
+    best.0
 }
 
 /// The compression that suits the `Accept-Encoding` headers best.
@@ -89,6 +102,8 @@ fn ranges(
 struct Range<'a> {
     kind: String,
     version: Option<&'a str>,
+    proto: Option<&'a str>,
+    encoding: Option<&'a str>,
     /// How much it is wanted, from 0 to 1; 0 if that cannot be read.
     q: f32,
 }
@@ -97,12 +112,15 @@ impl<'a> Range<'a> {
     fn parse(range: &'a str) -> Self {
         let mut parts = split(range, ';');
         let kind = parts.next().unwrap_or("").trim().to_ascii_lowercase();
-        let mut parsed = Self { kind, version: None, q: 1.0 };
+        let mut parsed =
+            Self { kind, version: None, proto: None, encoding: None, q: 1.0 };
         for part in parts {
             let Some((name, value)) = part.split_once('=') else { continue };
             let value = value.trim().trim_matches('"');
             match &*name.trim().to_ascii_lowercase() {
                 "version" => parsed.version = Some(value),
+                "proto" => parsed.proto = Some(value),
+                "encoding" => parsed.encoding = Some(value),
                 "q" => {
                     let q = value.parse().ok();
                     parsed.q =
@@ -112,6 +130,11 @@ impl<'a> Range<'a> {
             }
         }
         parsed
+    }
+
+    /// There are other encodings: all have to be named.
+    fn is_proto_ours(&self) -> bool {
+        self.proto == Some(PROTO) && self.encoding == Some(ENCODING)
     }
 
     fn is_version_ours(&self) -> bool {
@@ -156,11 +179,6 @@ mod tests {
              q=0.3,*/*;q=0.2",
             "application/openmetrics-text; version=0.0.1,text/plain;\
              version=0.0.4;q=0.5,*/*;q=0.1",
-            // with protobuf first, which is not served
-            "application/vnd.google.protobuf;proto=io.prometheus.client.\
-             MetricFamily;encoding=delimited;q=0.7,\
-             application/openmetrics-text;version=1.0.0;q=0.6,\
-             text/plain;version=0.0.4;q=0.4,*/*;q=0.2",
             "application/openmetrics-text",
             "application/openmetrics-text; version=1.0.0; charset=utf-8",
             "APPLICATION/OpenMetrics-Text ; Version = \"1.0.0\" ; Q = 0.1",
@@ -181,6 +199,43 @@ mod tests {
             b"application/openmetrics-text;q=0.2",
         ];
         assert_eq!(negotiate(&lines), Format::OpenMetrics);
+    }
+
+    #[test]
+    fn protobuf_is_for_who_names_all_of_it() {
+        const OURS: &str = "application/vnd.google.protobuf;proto=io.\
+            prometheus.client.MetricFamily;encoding=delimited";
+        for (more, expected) in [
+            ("", Format::Protobuf),
+            // Prometheus 2.42 with native histograms, and 3
+            (
+                ",application/openmetrics-text;version=1.0.0;q=0.8,\
+                 application/openmetrics-text;version=0.0.1;q=0.75,\
+                 text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+                Format::Protobuf,
+            ),
+            (
+                ";q=0.7,application/openmetrics-text;version=1.0.0;\
+                 escaping=allow-utf-8;q=0.6,text/plain;version=0.0.4;q=0.4,\
+                 */*;q=0.2",
+                Format::Protobuf,
+            ),
+            (", text/plain", Format::Protobuf),
+            (";q=0.5, application/openmetrics-text", Format::OpenMetrics),
+            (";q=0.5, */*", Format::Text),
+            (";q=0", Format::Text),
+        ] {
+            let accept = format!("{OURS}{more}");
+            assert_eq!(negotiate(&[accept.as_bytes()]), expected, "{accept}");
+        }
+        for other in [
+            OURS.replace("delimited", "text"),
+            OURS.replace("delimited", "compact-text"),
+            OURS.replace("MetricFamily", "Metric"),
+            "application/vnd.google.protobuf".into(),
+        ] {
+            assert_eq!(negotiate(&[other.as_bytes()]), Format::Text, "{other}");
+        }
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Rendering {
 #[derive(Default)]
 pub(super) struct Renderings {
     /// For each format and view: different answers cannot be shared.
-    rows: [Row; 2 * Format::COUNT],
+    rows: [Row; View::COUNT * Format::COUNT],
     /// Bytes of renderings that somebody still holds, in whichever row.
     alive: Arc<AtomicUsize>,
 }
@@ -100,9 +100,9 @@ impl Renderings {
         format: Format,
         view: View,
         limits: &Limits,
-        encode: impl FnOnce(&mut String) -> Result<(), String>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
     ) -> Outcome {
-        let row = &self.rows[format as usize * 2 + view as usize];
+        let row = &self.rows[format as usize * View::COUNT + view as usize];
         if let Some(last) = &*lock(&row.last) {
             if last.begun.elapsed() < limits.shared {
                 return Ok(last.clone());
@@ -122,7 +122,7 @@ impl Renderings {
         &self,
         row: &Row,
         limit: usize,
-        encode: impl FnOnce(&mut String) -> Result<(), String>,
+        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
     ) -> Outcome {
         *lock(&row.last) = None;
         let size = row.size.load(Ordering::Relaxed);
@@ -134,17 +134,17 @@ impl Renderings {
             }
         }
         let begun = Instant::now();
-        let mut text = String::with_capacity(size + size / 8);
+        let mut page = Vec::with_capacity(size + size / 8);
         // What a panicking collector leaves behind is its own; the registry's
         // locks do not poison.
-        catch_unwind(AssertUnwindSafe(|| encode(&mut text)))
+        catch_unwind(AssertUnwindSafe(|| encode(&mut page)))
             .unwrap_or_else(|_| Err("a collector panicked".into()))
             .map_err(Failure::Broken)?;
-        let size = text.len();
+        let size = page.len();
         row.size.store(size, Ordering::Relaxed);
         let rendering = Arc::new(Rendering {
             begun,
-            plain: Held::share(text.into_bytes(), &self.alive),
+            plain: Held::share(page, &self.alive),
             gzip: OnceLock::new(),
             zstd: OnceLock::new(),
             alive: self.alive.clone(),

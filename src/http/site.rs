@@ -12,7 +12,7 @@ use super::{
     rendering::{Failure, Rendering, Renderings},
     view::WITHHELD,
 };
-use crate::exposition::{Created, Families, Format};
+use crate::exposition::{Created, Families, Format, Select};
 
 /// Answers `/readyz`: an error says why the numbers are not to be trusted
 /// yet. Called on the http thread; must not block.
@@ -34,6 +34,7 @@ pub struct About {
 pub struct Site {
     families: Families,
     is_private: fn(&str) -> bool,
+    tells_of_persons: fn(&str) -> bool,
     ready: Arc<Ready>,
     about: About,
     counts: Counts,
@@ -55,6 +56,7 @@ impl Site {
             counts: Counts::register(families.registry())?,
             families,
             is_private: |_| false,
+            tells_of_persons: |_| false,
             ready,
             about,
             created: Mutex::new(Created::at(now())),
@@ -65,6 +67,12 @@ impl Site {
     /// Says which families are not public.
     pub fn with_private(mut self, is_private: fn(&str) -> bool) -> Self {
         self.is_private = is_private;
+        self
+    }
+
+    /// Says which families, in private mode, are for the authenticated only.
+    pub fn with_persons(mut self, tells_of_persons: fn(&str) -> bool) -> Self {
+        self.tells_of_persons = tells_of_persons;
         self
     }
 
@@ -89,7 +97,12 @@ impl Site {
     }
 
     fn shows(&self, view: View, name: &str) -> bool {
-        view == View::All || !(self.is_private)(name)
+        let is_local = || !(self.tells_of_persons)(name);
+        match view {
+            View::All => true,
+            View::Local => is_local(),
+            View::Public => is_local() && !(self.is_private)(name),
+        }
     }
 
     /// The metrics, for answers that show a few of them.
@@ -116,17 +129,34 @@ impl Site {
         view: View,
         limits: &Limits,
     ) -> std::result::Result<Arc<Rendering>, Failure> {
-        let encode = |text: &mut String| {
+        let encode = |page: &mut Vec<u8>| {
             // observed also when it panics: that took time as well
             let _timer = self.counts.scrape_seconds.start_timer();
             // First: a counter that begins anew meanwhile is then one that
             // went down, which is harmless. A new time and an old value
             // would count everything twice.
             let created = self.created().clone();
-            let wanted = |name: &str| self.shows(view, name);
-            self.families.write(format, wanted, &created, text)
+            let wanted = Wanted { site: self, view };
+            self.families.write(format, wanted, &created, page)
         };
         self.renderings.get(format, view, limits, encode).await
+    }
+}
+
+/// What is shown in a view.
+struct Wanted<'a> {
+    site: &'a Site,
+    view: View,
+}
+
+impl Select for Wanted<'_> {
+    fn family(&self, name: &str) -> bool {
+        self.site.shows(self.view, name)
+    }
+
+    /// They name jobs, which is as much as to tell of persons.
+    fn exemplars(&self) -> bool {
+        self.view == View::All
     }
 }
 

@@ -5,8 +5,16 @@
 pub enum View {
     /// All of it.
     All,
-    /// What does not tell of jobs, for those who may not know of them.
+    /// What does not tell of persons, for those on this machine of whom no
+    /// more is known.
+    Local,
+    /// What does not tell of jobs either, for those who may not know of them.
     Public,
+}
+
+impl View {
+    /// How many there are; `self as usize` is less.
+    pub const COUNT: usize = 3;
 }
 
 /// What the public view is, to who is shown it.

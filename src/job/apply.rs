@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::active::Job;
-use super::event::{Event, Kind};
+use super::event::{Event, Kind, Response};
 use super::jobspec::Jobspec;
 use super::outcome::Outcome;
 use super::state::State;
@@ -36,11 +36,14 @@ pub(super) type Flaw = (ProblemKind, Malformed);
 
 /// Makes a job, with a queue and sizes as far as its jobspec tells them.
 pub(super) fn admit(
-    jobspec: Option<&RawValue>,
+    response: &Response<'_>,
     generation: u32,
     totals: &mut Totals,
 ) -> (Job, Result<(), Flaw>) {
-    let (queue, request) = match jobspec {
+    if let Some(accounts) = &mut totals.accounts {
+        accounts.admit(response);
+    }
+    let (queue, request) = match response.jobspec {
         None => {
             let error = Malformed::new("no jobspec");
             (Ok(Cow::default()), Err(error))
@@ -95,13 +98,14 @@ pub(super) fn steps<'a>(
 
 /// Ends the allocation at `at`, if there is one.
 pub(super) fn end_allocation(
+    id: JobId,
     job: &mut Job,
     at: Time,
     counts: bool,
     totals: &mut Totals,
 ) {
     if job.owns && counts {
-        totals.at(job.queue).release(job.size, job.since, at);
+        totals.release(id, job, at);
     }
     job.owns = false;
     unplace(job, at, totals);
@@ -115,8 +119,14 @@ pub(super) fn unplace(job: &mut Job, at: Time, totals: &mut Totals) {
 }
 
 /// Counts the end of a job that became inactive at `at`.
-pub(super) fn complete(job: &mut Job, at: Time, totals: &mut Totals) {
-    end_allocation(job, at, true, totals);
+pub(super) fn complete(
+    id: JobId,
+    job: &mut Job,
+    at: Time,
+    totals: &mut Totals,
+) {
+    end_allocation(id, job, at, true, totals);
+    totals.forget(id);
     let queue = totals.at(job.queue);
     let outcome = job.outcome();
     queue.finished[outcome as usize] += 1;
@@ -124,7 +134,8 @@ pub(super) fn complete(job: &mut Job, at: Time, totals: &mut Totals) {
         queue.failures[job.cause() as usize] += 1;
     }
     if job.start.is_set() && !job.finished && job.end.is_set() {
-        queue.run.observe(job.end.since(job.start));
+        let seconds = job.end.since(job.start);
+        queue.run.observe_of(id, seconds, job.end);
     }
     if job.alloc.is_set() && job.end.is_set() {
         queue.cleanup.observe(at.since(job.end));

@@ -188,6 +188,12 @@ pub struct JobspecUpdate<'a> {
     /// The queue the job moves to.
     #[serde(rename = "attributes.system.queue", borrow)]
     pub queue: Option<Cow<'a, str>>,
+    /// The bank that is charged.
+    #[serde(rename = "attributes.system.bank", borrow)]
+    pub bank: Option<&'a RawValue>,
+    /// The project that is charged.
+    #[serde(rename = "attributes.system.project", borrow)]
+    pub project: Option<&'a RawValue>,
     /// The whole new resource tree.
     #[serde(borrow)]
     pub resources: Option<&'a RawValue>,

@@ -6,6 +6,19 @@ pub type JobId = u64;
 const F58: &[u8] =
     b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
 
+/// The F58 form, as Flux prints it: `ƒ2jFYSFR`.
+pub fn f58(mut id: JobId) -> String {
+    let mut digits = Vec::new();
+    loop {
+        digits.push(F58[(id % 58) as usize] as char);
+        id /= 58;
+        if id == 0 {
+            break;
+        }
+    }
+    std::iter::once('ƒ').chain(digits.into_iter().rev()).collect()
+}
+
 /// Reads the F58 form, `ƒ2jFYSFR` or `f2jFYSFR`.
 pub fn from_f58(text: &str) -> Option<JobId> {
     let digits = text.strip_prefix(['ƒ', 'f'])?;
@@ -20,7 +33,7 @@ pub fn from_f58(text: &str) -> Option<JobId> {
 
 #[cfg(test)]
 mod tests {
-    use super::from_f58;
+    use super::{f58, from_f58};
 
     #[test]
     fn reads_what_flux_writes() {
@@ -37,6 +50,9 @@ mod tests {
             ("", None),
         ] {
             assert_eq!(from_f58(text), id, "{text}");
+            if let (Some(id), true) = (id, text.starts_with('ƒ')) {
+                assert_eq!(f58(id), text);
+            }
         }
     }
 }

@@ -41,10 +41,19 @@ impl Integral {
     /// was read before: an event that arrives after a scrape may be dated
     /// before it, and a counter that falls would look like a restart.
     pub fn value(&mut self, now: Time) -> f64 {
-        let now = i128::from(now.as_micros());
-        let exact = self.done + self.amount * now - self.origin;
-        self.served = self.served.max(exact);
-        self.served as f64 / 1e6
+        self.read(now) as f64 / 1e6
+    }
+
+    /// The same, in amount * microseconds.
+    pub fn read(&mut self, now: Time) -> i128 {
+        self.served = self.served.max(self.exact(now));
+        self.served
+    }
+
+    /// What is known now of the integral up to `now`, whatever was read
+    /// before, in amount * microseconds.
+    pub fn exact(&self, now: Time) -> i128 {
+        self.done + self.amount * i128::from(now.as_micros()) - self.origin
     }
 }
 

@@ -51,6 +51,26 @@ impl<'a> Jobspec<'a> {
         Ok(queue.unwrap_or_default())
     }
 
+    /// Bank and project, if the job has them; none where one cannot tell.
+    pub fn charged(&self) -> Option<[Option<&'a RawValue>; 2]> {
+        #[derive(Deserialize)]
+        struct Attributes<'a> {
+            #[serde(borrow)]
+            system: Option<System<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct System<'a> {
+            #[serde(borrow)]
+            bank: Option<&'a RawValue>,
+            #[serde(borrow)]
+            project: Option<&'a RawValue>,
+        }
+        let attributes: Attributes<'a> =
+            serde_json::from_str(self.attributes?.get()).ok()?;
+        let system = attributes.system?;
+        Some([system.bank, system.project])
+    }
+
     /// The sizes asked for.
     pub fn request(&self) -> Result<Request, Malformed> {
         Request::parse(self.resources.get())

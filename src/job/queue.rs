@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Time;
 use super::active::Job;
 use super::demand::Demand;
-use super::histogram::Histogram;
+use super::histogram::{Detail, Histogram};
 use super::integral::Integral;
 use super::outcome::{Cause, Outcome};
 use super::resources::{Resources, Sizes};
@@ -68,9 +68,13 @@ pub struct QueueTotals {
 }
 
 impl QueueTotals {
-    pub(super) fn new(name: Arc<str>, bounds: &Arc<[f64]>) -> QueueTotals {
+    pub(super) fn new(
+        name: Arc<str>,
+        bounds: &Arc<[f64]>,
+        detail: Detail,
+    ) -> QueueTotals {
         let histogram = || Histogram::new(bounds.clone());
-        QueueTotals {
+        let mut totals = QueueTotals {
             name,
             jobs: Default::default(),
             resources: Default::default(),
@@ -94,18 +98,22 @@ impl QueueTotals {
             stopped: false,
             configured: false,
             used: false,
-        }
+        };
+        totals.set_bounds(bounds, detail);
+        totals
     }
 
-    pub(super) fn set_bounds(&mut self, bounds: &Arc<[f64]>) {
-        for histogram in [
-            &mut self.wait,
-            &mut self.eligible_wait,
-            &mut self.launch,
-            &mut self.run,
-            &mut self.cleanup,
+    /// Empties the histograms.
+    pub(super) fn set_bounds(&mut self, bounds: &Arc<[f64]>, detail: Detail) {
+        let plain = Detail { exemplars: false, ..detail };
+        for (histogram, detail) in [
+            (&mut self.wait, detail),
+            (&mut self.eligible_wait, plain),
+            (&mut self.launch, plain),
+            (&mut self.run, detail),
+            (&mut self.cleanup, plain),
         ] {
-            *histogram = Histogram::new(bounds.clone());
+            *histogram = Histogram::new(bounds.clone()).with(detail);
         }
     }
 

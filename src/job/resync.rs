@@ -20,8 +20,9 @@ impl Table {
         self.lost(self.heard);
         if !self.baselined {
             // an earlier backlog broke off before it said all
-            for (_, mut job) in self.jobs.drain() {
-                self.totals.leave(&job);
+            for (id, mut job) in self.jobs.drain() {
+                self.totals.leave(id, &job);
+                self.totals.forget(id);
                 apply::unplace(&mut job, self.broke, &mut self.totals);
             }
         }
@@ -87,11 +88,12 @@ impl Table {
         match fate {
             Fate::Active => self.insert(id, job),
             Fate::Over(at) if mode.counts() => {
-                apply::complete(&mut job, at, &mut self.totals);
+                apply::complete(id, &mut job, at, &mut self.totals);
                 self.settled.insert(id);
             }
             Fate::Over(at) | Fate::Invalid(at) => {
                 apply::unplace(&mut job, at, &mut self.totals);
+                self.totals.forget(id);
             }
         }
     }
@@ -111,24 +113,25 @@ impl Table {
     ) {
         let id = response.job();
         if let Some(mut old) = self.jobs.remove(&id) {
-            self.totals.leave(&old);
+            self.totals.leave(id, &old);
             let counts = self.baselined;
             let totals = &mut self.totals;
-            apply::end_allocation(&mut old, self.broke, counts, totals);
+            apply::end_allocation(id, &mut old, self.broke, counts, totals);
         }
         let (mut job, fate) = self.read(response, Mode::History, problems);
         if self.baselined && job.owns {
             job.since = job.alloc.max(self.broke);
-            self.totals.at(job.queue).hold(job.size, job.since);
+            self.totals.hold(id, &job);
         }
         match fate {
             Fate::Active => self.insert(id, job),
             Fate::Over(at) if self.baselined => {
-                apply::complete(&mut job, at, &mut self.totals);
+                apply::complete(id, &mut job, at, &mut self.totals);
                 self.settled.insert(id);
             }
             Fate::Over(at) | Fate::Invalid(at) => {
                 apply::unplace(&mut job, at, &mut self.totals);
+                self.totals.forget(id);
             }
         }
     }
@@ -143,7 +146,7 @@ impl Table {
         let id = response.job();
         let totals = &mut self.totals;
         let (mut job, described) =
-            apply::admit(response.jobspec, self.generation, totals);
+            apply::admit(response, self.generation, totals);
         if let Err(flaw) = described {
             note(problems, id, "submit", flaw);
         }
@@ -160,7 +163,7 @@ impl Table {
     }
 
     fn insert(&mut self, id: JobId, job: Job) {
-        self.totals.enter(&job);
+        self.totals.enter(id, &job);
         self.jobs.insert(id, job);
     }
 
@@ -176,9 +179,12 @@ impl Table {
             self.totals.nodes.start(now);
             // inactive jobs are not in the backlog, but are old news too
             self.heard = self.heard.max(now);
-            for job in self.jobs.values_mut().filter(|job| job.owns) {
+            for (&id, job) in self.jobs.iter_mut().filter(|(_, j)| j.owns) {
                 job.since = now;
-                self.totals.at(job.queue).hold(job.size, now);
+                self.totals.hold(id, job);
+            }
+            if let Some(accounts) = &mut self.totals.accounts {
+                accounts.start(now);
             }
         }
         self.settled.clear();
@@ -230,8 +236,8 @@ impl Table {
         }
         if let Some(mut job) = self.jobs.remove(&id) {
             let until = self.broke.min(now);
-            self.totals.leave(&job);
-            self.totals.vanish(&job, until);
+            self.totals.leave(id, &job);
+            self.totals.vanish(id, &job, until);
             apply::unplace(&mut job, until, &mut self.totals);
             self.totals.settle(now);
         }

@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::accounts;
 use super::active::{Job, Placed};
 use super::apply::{Flaw, Mode, end_allocation};
 use super::event::{
@@ -116,8 +117,11 @@ impl<'a> Step<'a> {
         if mode != Mode::News {
             return Ok(());
         }
-        if let Some(name) = update.queue {
-            self.move_to(&name);
+        if let Some(name) = &update.queue {
+            self.move_to(name);
+        }
+        if self.totals.accounts.is_some() {
+            self.recharge(&update);
         }
         match update.resources {
             Some(tree) if !self.job.alloc.is_set() => {
@@ -134,16 +138,44 @@ impl<'a> Step<'a> {
     fn move_to(&mut self, name: &str) {
         let job = &mut *self.job;
         let queue = self.totals.intern(name);
-        if job.owns && queue != job.queue {
-            let since = self.at.max(job.since);
-            self.totals.at(job.queue).release(job.size, job.since, since);
-            self.totals.at(queue).hold(job.size, since);
-            job.since = since;
-        }
         if let Some(placed) = &job.placed {
             self.totals.nodes.requeue(&placed.0, job.queue, queue);
         }
-        job.queue = queue;
+        if queue != job.queue {
+            self.split(|step| step.job.queue = queue);
+        }
+    }
+
+    /// Changes who is charged, in the same way.
+    fn recharge(&mut self, update: &JobspecUpdate<'_>) {
+        let id = self.id;
+        let changes = [
+            (accounts::Kind::Bank, update.bank),
+            (accounts::Kind::Project, update.project),
+        ];
+        for (kind, name) in changes {
+            let Some(name) = name else { continue };
+            self.split(|step| {
+                if let Some(accounts) = &mut step.totals.accounts {
+                    accounts.change(id, kind, name);
+                }
+            });
+        }
+    }
+
+    /// What the allocation was before `change` is for one, what it is after
+    /// for another.
+    fn split(&mut self, change: impl FnOnce(&mut Self)) {
+        let owns = self.job.owns;
+        if owns {
+            let since = self.at.max(self.job.since);
+            self.totals.release(self.id, self.job, since);
+            self.job.since = since;
+        }
+        change(self);
+        if owns {
+            self.totals.hold(self.id, self.job);
+        }
     }
 
     fn alloc(&mut self, r: Option<&RawValue>) -> Stepped {
@@ -167,12 +199,13 @@ impl<'a> Step<'a> {
             let queue = self.totals.at(job.queue);
             queue.allocated += 1;
             if job.submit.is_set() {
-                queue.wait.observe(job.alloc.since(job.submit));
+                let seconds = job.alloc.since(job.submit);
+                queue.wait.observe_of(self.id, seconds, self.at);
             }
             if job.sched.is_set() {
                 queue.eligible_wait.observe(job.alloc.since(job.sched));
             }
-            queue.hold(job.size, job.since);
+            self.totals.hold(self.id, job);
         }
         // what the scheduler does not know of is not taken from anyone
         let context = self.event.context::<Alloc>();
@@ -201,7 +234,8 @@ impl<'a> Step<'a> {
         let job = &mut *self.job;
         if self.counts && job.start.is_set() && !job.finished {
             let seconds = self.at.since(job.start);
-            self.totals.at(job.queue).run.observe(seconds);
+            let run = &mut self.totals.at(job.queue).run;
+            run.observe_of(self.id, seconds, self.at);
         }
         job.finished = true;
         if let Ok(status) = status {
@@ -230,7 +264,13 @@ impl<'a> Step<'a> {
         }
         let fatal = severity == 0;
         if fatal && kind == ExceptionType::SchedulerRestart {
-            end_allocation(self.job, self.at, self.counts, self.totals);
+            end_allocation(
+                self.id,
+                self.job,
+                self.at,
+                self.counts,
+                self.totals,
+            );
             self.advance(Kind::Free, false)?;
         }
         self.advance(Kind::Exception, fatal)
@@ -242,7 +282,7 @@ impl<'a> Step<'a> {
             let nodes = &mut self.totals.nodes;
             nodes.free(self.id, spans, self.job.queue, self.at);
         }
-        end_allocation(self.job, self.at, self.counts, self.totals);
+        end_allocation(self.id, self.job, self.at, self.counts, self.totals);
         self.advance(Kind::Free, false)
     }
 }

@@ -15,10 +15,12 @@ use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
+use super::accounts;
 use super::active::Job;
 use super::applied::{Applied, What, note};
 use super::apply::{self, Fate, Mode};
 use super::event::{Event, Kind, Response};
+use super::histogram::Detail;
 use super::jobspec::Jobspec;
 use super::resources::Allocation;
 use super::totals::Totals;
@@ -151,11 +153,8 @@ impl Table {
             if first.kind() != Kind::Submit {
                 return What::Unknown;
             }
-            let (job, described) = apply::admit(
-                response.jobspec,
-                self.generation,
-                &mut self.totals,
-            );
+            let (job, described) =
+                apply::admit(response, self.generation, &mut self.totals);
             if let Err(flaw) = described {
                 note(problems, id, "submit", flaw);
             }
@@ -179,15 +178,18 @@ impl Table {
         };
         let job = entry.get_mut();
         let totals = &mut self.totals;
-        totals.leave(job);
+        totals.leave(id, job);
         let flawed = |e: &Event<'_>, flaw| note(problems, id, &e.name, flaw);
         match apply::steps(id, job, events, r, Mode::News, totals, flawed) {
             Fate::Active => {
-                totals.enter(job);
+                totals.enter(id, job);
                 return false;
             }
-            Fate::Over(at) => apply::complete(job, at, totals),
-            Fate::Invalid(at) => apply::end_allocation(job, at, true, totals),
+            Fate::Over(at) => apply::complete(id, job, at, totals),
+            Fate::Invalid(at) => {
+                apply::end_allocation(id, job, at, true, totals);
+                totals.forget(id);
+            }
         }
         entry.remove();
         self.shrink();
@@ -219,9 +221,9 @@ impl Table {
     pub fn set_nodes(&mut self, status: Status, requires: Requires, now: Time) {
         if self.totals.set_nodes(status, requires, now) {
             // whose requests can ever be met is another question now
-            self.jobs.values().for_each(|job| self.totals.leave(job));
+            self.jobs.iter().for_each(|(id, job)| self.totals.leave(*id, job));
             self.totals.set_capacities();
-            self.jobs.values().for_each(|job| self.totals.enter(job));
+            self.jobs.iter().for_each(|(id, job)| self.totals.enter(*id, job));
         }
         self.totals.settle(now);
     }
@@ -266,9 +268,30 @@ impl Table {
         }
     }
 
+    /// Tells accounts of a kind apart, of which the `top` ones are shown. To
+    /// be said before the first subscription.
+    pub fn open_accounts(&mut self, kind: accounts::Kind, top: usize) {
+        let all = self.totals.accounts.get_or_insert_default();
+        all.open(kind, top);
+    }
+
+    /// Decides anew which accounts of a kind are shown.
+    pub fn choose_accounts(&mut self, kind: accounts::Kind, now: Time) {
+        let now = self.known_until(now);
+        let accounts = self.totals.accounts.as_mut();
+        if let Some(ledger) = accounts.and_then(|a| a.ledger(kind)) {
+            ledger.choose(now);
+        }
+    }
+
     /// Empties the histograms and gives them other bounds.
     pub fn set_bounds(&mut self, bounds: Arc<[f64]>) {
         self.totals.set_bounds(bounds);
+    }
+
+    /// Empties the histograms and has them keep more.
+    pub fn set_detail(&mut self, detail: Detail) {
+        self.totals.set_detail(detail);
     }
 
     /// The numbers.

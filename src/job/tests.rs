@@ -1,5 +1,6 @@
 //! Tests of the table as a whole, against a small job manager.
 
+mod accounts;
 mod gap;
 mod life;
 mod manager;

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::Time;
+use super::accounts::{self, Accounts, Charge};
 use super::active::Job;
 use super::exception::ExceptionType;
+use super::histogram::Detail;
 use super::outcome::Outcome;
 use super::queue::QueueTotals;
 use super::state::State;
+use super::{JobId, Time};
 use crate::resource::{Nodes, Requires, Status, Tally};
 
 /// Where a queue is in [`Totals`].
@@ -26,12 +28,15 @@ pub struct Totals {
     queues: Vec<QueueTotals>,
     index: HashMap<Arc<str>, QueueIndex>,
     bounds: Arc<[f64]>,
+    detail: Detail,
     /// Exceptions by [`ExceptionType::ALL`] and severity.
     pub exceptions: [[u64; 8]; ExceptionType::ALL.len()],
     /// Nodes, and what jobs have of them.
     pub nodes: Nodes,
     /// Since when no job has or wants nodes.
     pub idle: Option<Time>,
+    /// Whose jobs they are, if somebody asked.
+    pub(super) accounts: Option<Box<Accounts>>,
 }
 
 impl Totals {
@@ -40,9 +45,11 @@ impl Totals {
             queues: Vec::new(),
             index: HashMap::new(),
             bounds,
+            detail: Detail::default(),
             exceptions: Default::default(),
             nodes: Nodes::default(),
             idle: None,
+            accounts: None,
         }
     }
 
@@ -145,9 +152,15 @@ impl Totals {
     /// Empties the histograms and gives them other bounds.
     pub(super) fn set_bounds(&mut self, bounds: Arc<[f64]>) {
         for queue in &mut self.queues {
-            queue.set_bounds(&bounds);
+            queue.set_bounds(&bounds, self.detail);
         }
         self.bounds = bounds;
+    }
+
+    /// Empties the histograms and has them keep more.
+    pub(super) fn set_detail(&mut self, detail: Detail) {
+        self.detail = detail;
+        self.set_bounds(self.bounds.clone());
     }
 
     /// The place of a queue, made if need be.
@@ -160,7 +173,8 @@ impl Totals {
         }
         let index = self.queues.len() as QueueIndex;
         let name: Arc<str> = Arc::from(name);
-        let mut queue = QueueTotals::new(name.clone(), &self.bounds);
+        let mut queue =
+            QueueTotals::new(name.clone(), &self.bounds, self.detail);
         queue.capacity = self.nodes.capacity(index);
         queue.idle = self.idle;
         self.queues.push(queue);
@@ -176,29 +190,82 @@ impl Totals {
     }
 
     /// Counts a job in.
-    pub(super) fn enter(&mut self, job: &Job) {
+    pub(super) fn enter(&mut self, id: JobId, job: &Job) {
         if let Some(state) = job.state.index() {
             self.at(job.queue).enter(job, state);
+            if let Some(accounts) = &mut self.accounts {
+                accounts.enter(id, job, state);
+            }
         }
     }
 
     /// Counts a job out that was counted in as it is.
-    pub(super) fn leave(&mut self, job: &Job) {
+    pub(super) fn leave(&mut self, id: JobId, job: &Job) {
         if let Some(state) = job.state.index() {
             self.at(job.queue).leave(job, state);
+            if let Some(accounts) = &mut self.accounts {
+                accounts.leave(id, job, state);
+            }
+        }
+    }
+
+    /// The allocation of a job begins to count, at its `since`.
+    pub(super) fn hold(&mut self, id: JobId, job: &Job) {
+        self.at(job.queue).hold(job.size, job.since);
+        if let Some(accounts) = &mut self.accounts {
+            accounts.hold(id, job);
+        }
+    }
+
+    /// What began to count ends at `to`.
+    pub(super) fn release(&mut self, id: JobId, job: &Job, to: Time) {
+        self.at(job.queue).release(job.size, job.since, to);
+        if let Some(accounts) = &mut self.accounts {
+            accounts.release(id, job, to);
+        }
+    }
+
+    /// A job is not known any more.
+    pub(super) fn forget(&mut self, id: JobId) {
+        if let Some(accounts) = &mut self.accounts {
+            accounts.forget(id);
         }
     }
 
     /// A job ended without our seeing how; its allocation did at `until`.
-    pub(super) fn vanish(&mut self, job: &Job, until: Time) {
-        let queue = self.at(job.queue);
+    pub(super) fn vanish(&mut self, id: JobId, job: &Job, until: Time) {
         if job.owns {
-            queue.release(job.size, job.since, until);
+            self.release(id, job, until);
         }
         // a job that was never validated is not a job for anyone
         if job.state != State::New {
+            let queue = self.at(job.queue);
             queue.finished[Outcome::Unknown as usize] += 1;
         }
+        self.forget(id);
+    }
+
+    /// Whether accounts of a kind are told apart.
+    pub fn has_accounts(&self, kind: accounts::Kind) -> bool {
+        self.accounts.as_ref().is_some_and(|a| a.has(kind))
+    }
+
+    /// The accounts of a kind that are shown, the last of them the rest, and
+    /// what the counters had that ended; nothing if nobody asked.
+    pub fn charges(
+        &mut self,
+        kind: accounts::Kind,
+        now: Time,
+    ) -> Option<(Vec<Charge>, f64)> {
+        let ledger = self.accounts.as_mut()?.ledger(kind)?;
+        let (mut jobs, mut nodes, mut seconds) = ([0; 5], 0, 0);
+        for queue in &mut self.queues {
+            jobs.iter_mut().zip(queue.jobs).for_each(|(sum, n)| *sum += n);
+            nodes += queue.allocated().nodes;
+            seconds += queue.node_seconds.read(now);
+        }
+        let charges = ledger.charges(jobs, nodes, seconds, now);
+        Some((charges, ledger.retired()))
     }
 }
 
@@ -225,8 +292,8 @@ mod tests {
         assert_eq!(names(&t), ["batch", "debug"]);
         let mut job = Job::new(t.intern(""), 0);
         job.state = State::Sched;
-        t.enter(&job);
-        t.leave(&job);
+        t.enter(1, &job);
+        t.leave(1, &job);
         assert_eq!(names(&t), ["", "batch", "debug"]);
     }
 
@@ -252,9 +319,9 @@ mod tests {
             for urgency_zero in [false, true] {
                 job.state = state;
                 job.urgency_zero = urgency_zero;
-                t.enter(&job);
+                t.enter(1, &job);
                 assert_eq!(t.active(), 1);
-                t.leave(&job);
+                t.leave(1, &job);
                 let q = t.queue("batch").unwrap();
                 assert_eq!((q.held, q.waiting, t.active()), (0, 0, 0));
                 assert_eq!(q.resources, [Sizes::default(); 5]);

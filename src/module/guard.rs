@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::listeners::Listeners;
+use crate::collectors::accounts;
 use crate::config::Config;
 use crate::flux::{Error, Level, Result, Scope};
 use crate::http::{Access, Ownership};
@@ -17,6 +18,9 @@ const INTERVAL: f64 = 5.0;
 const WITHHELD: &str = "Flux's private mode is on and no authentication is \
     configured: metrics of jobs, queues and autoscaling are for clients on \
     this machine only";
+
+const UNTOLD: &str = "for the same reason metrics of users, banks and \
+    projects are shown to nobody";
 
 const IN_CLEAR: &str = "passwords and tokens cross the network in clear text: \
     set tls-cert and tls-key";
@@ -50,6 +54,8 @@ struct Inner {
     access: RefCell<Arc<Access>>,
     /// Whether Flux's private mode is on.
     private: Cell<bool>,
+    /// Whether there are metrics of persons.
+    persons: Cell<bool>,
     /// What has been logged and still holds.
     said: RefCell<Vec<String>>,
 }
@@ -62,6 +68,7 @@ impl Guard {
             listeners,
             access: RefCell::default(),
             private: Cell::new(false),
+            persons: Cell::new(false),
             said: RefCell::default(),
         }));
         let again = guard.clone();
@@ -74,6 +81,7 @@ impl Guard {
         let access = Arc::new(rules.access);
         self.0.listeners.set_rules(config.limits, access.clone());
         self.0.private.set(config.access.private);
+        self.0.persons.set(accounts::any(config));
         self.0.access.replace(access);
         self.report();
     }
@@ -88,9 +96,11 @@ impl Guard {
         let status = self.0.access.borrow().status();
         let asks = status.basic_auth || status.bearer_token;
         let in_clear = asks && !status.tls && self.0.listeners.is_public();
+        let untold = status.withheld && self.0.persons.get();
         let withheld = status.withheld.then(|| WITHHELD.to_owned());
         let lines = [
             withheld.map(|line| (Level::Info, line)),
+            untold.then(|| (Level::Warning, UNTOLD.to_owned())),
             in_clear.then(|| (Level::Warning, IN_CLEAR.to_owned())),
             status.problem.map(|problem| {
                 let rest = "what was read before stays in use";

@@ -51,6 +51,17 @@ fn a_unix_socket_is_governed_by_its_file() {
         curl(&["--unix-socket", &text, "http://localhost/metrics"]);
     assert_eq!(status, 200);
     assert!(page.contains("\nflux_private 0\n"), "{page}");
+    // but of persons it tells those only who have shown who they are
+    assert!(!page.contains("flux_persons"), "{page}");
+    let ca = folder.text("ca.crt");
+    let (status, page) =
+        e.curl("https", &["--cacert", &ca, "--user", "prom:secret"]);
+    assert_eq!(status, 200);
+    assert!(page.contains("\nflux_persons 0\n"), "{page}");
+    // and anybody where there is nothing private
+    e.set(Settings::default());
+    let (_, page) = curl(&["--unix-socket", &text, "http://localhost/metrics"]);
+    assert!(page.contains("\nflux_persons 0\n"), "{page}");
     e.stop();
     assert!(!path.exists());
 }
@@ -62,6 +73,7 @@ fn private_mode_is_for_other_machines() {
     let (status, page) = e.curl("http", &[]);
     assert_eq!(status, 200);
     assert!(page.contains("\nflux_private 0\n"), "this machine: {page}");
+    assert!(!page.contains("flux_persons"), "this machine: {page}");
     e.stop();
 
     // by an address that is not loopback, if there is one
@@ -77,6 +89,7 @@ fn private_mode_is_for_other_machines() {
     assert_eq!(status, 200);
     assert!(page.contains("\nflux_open 0\n"), "{page}");
     assert!(!page.contains("flux_private"), "{page}");
+    assert!(!page.contains("flux_persons"), "{page}");
     let (_, page) = curl(&[&format!("http://{ip}:{port}/")]);
     assert!(page.contains("<th>not shown"), "{page}");
     e.stop();

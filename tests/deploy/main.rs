@@ -16,6 +16,7 @@ mod kubectl;
 mod man;
 mod manifests;
 mod names;
+mod native;
 mod packages;
 mod prometheus;
 mod readers;

@@ -29,6 +29,16 @@ impl Prometheus {
         target: &str,
         labels: &[(&str, &str)],
     ) -> Self {
+        Self::start_featured(program, target, labels, &[])
+    }
+
+    /// The same, with features that have to be asked for.
+    pub fn start_featured(
+        program: &Path,
+        target: &str,
+        labels: &[(&str, &str)],
+        features: &[&str],
+    ) -> Self {
         let labels: Vec<_> = labels
             .iter()
             .map(|(name, value)| format!("{name}: {value}"))
@@ -56,6 +66,7 @@ impl Prometheus {
             .arg(format!("--config.file={}", config.display()))
             .arg(format!("--storage.tsdb.path={}/data", dir.path().display()))
             .arg(format!("--web.listen-address={address}"))
+            .arg(format!("--enable-feature={}", features.join(",")))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)

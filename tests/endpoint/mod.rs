@@ -27,7 +27,7 @@ pub const LONG: Duration = Duration::from_secs(30);
 pub const HASH: &str =
     "$2b$04$dO5DhHTldFNkuMEyvXUNW.kWknmJqAtGl8NbFThgeeJ3bA3tzpm6C";
 
-/// A server that serves a public family and a private one.
+/// A server that serves a public family, a private one, and one of persons.
 pub struct Endpoint {
     pub registry: Registry,
     pub site: Arc<Site>,
@@ -38,7 +38,7 @@ pub struct Endpoint {
 impl Endpoint {
     pub fn start(limits: Limits, settings: Settings) -> Self {
         let registry = Registry::new();
-        for name in ["flux_open", "flux_private"] {
+        for name in ["flux_open", "flux_persons", "flux_private"] {
             let gauge = IntGauge::new(name, "A test.").unwrap();
             registry.register(Box::new(gauge)).unwrap();
         }
@@ -49,7 +49,8 @@ impl Endpoint {
         };
         let site = Site::new(registry.clone(), Arc::new(|| Ok(())), about)
             .unwrap()
-            .with_private(|name| name == "flux_private");
+            .with_private(|name| name == "flux_private")
+            .with_persons(|name| name == "flux_persons");
         let site = Arc::new(site);
         let mut server =
             Server::start(site.clone(), limits, "prom-http").unwrap();

@@ -1,11 +1,13 @@
 //! The job families: the totals of the table, as a scrape shows them.
 
 use super::super::family::{Family, Spec};
-use super::super::{Jobs, now};
-use crate::exposition::Source;
+use super::super::{Jobs, accounts, now};
+use crate::exposition::{Detail, Exemplar, Native, Source};
 use crate::job::exception::ExceptionType;
-use crate::job::histogram::Histogram;
+use crate::job::histogram::{Exemplar as Observed, Histogram};
+use crate::job::id;
 use crate::job::integral::Integral;
+use crate::job::native::ZERO_THRESHOLD;
 use crate::job::outcome::{Cause, Outcome};
 use crate::job::resources::Sizes;
 use crate::job::state::State;
@@ -157,7 +159,8 @@ impl Metrics {
 
 impl Source for Metrics {
     fn specs(&self) -> Vec<Spec> {
-        SPECS.into()
+        let accounts = accounts::specs(&self.jobs.lock()).collect();
+        [SPECS.to_vec(), accounts].concat()
     }
 
     fn show(&self) -> Vec<Family> {
@@ -174,7 +177,9 @@ impl Source for Metrics {
         }
         families.extend(counters(&table));
         families.extend(histograms(&table));
-        families.extend(integrals(&mut table, (self.clock)()));
+        let now = (self.clock)();
+        families.extend(integrals(&mut table, now));
+        families.extend(accounts::show(&mut table, now));
         families
     }
 }
@@ -260,9 +265,34 @@ fn histograms(table: &Table) -> [Family; 5] {
                 histogram.counts(),
                 histogram.sum(),
             );
+            if let Some(detail) = detail(histogram) {
+                family.add_detail(detail);
+            }
         }
         family
     })
+}
+
+/// What is kept of a histogram beyond its buckets.
+fn detail(histogram: &Histogram) -> Option<Detail> {
+    let (native, exemplars) = (histogram.native(), histogram.exemplars());
+    if native.is_none() && exemplars.is_empty() {
+        return None;
+    }
+    let native = native.map(|native| Native {
+        schema: native.schema,
+        zero_threshold: ZERO_THRESHOLD,
+        zero: native.zero,
+        buckets: native.buckets.clone(),
+    });
+    let exemplars = exemplars.iter().map(|exemplar| {
+        exemplar.map(|Observed { job, value, at }| Exemplar {
+            label: ("jobid", id::f58(job)),
+            value,
+            timestamp: at.as_secs(),
+        })
+    });
+    Some(Detail { native, exemplars: exemplars.collect() })
 }
 
 fn integrals(table: &mut Table, now: Time) -> [Family; 3] {

@@ -72,7 +72,7 @@ fn families() -> Families {
 
 fn page(families: &Families, format: Format, created: &Created) -> String {
     let mut text = String::new();
-    families.write(format, |_| true, created, &mut text).unwrap();
+    families.write_text(format, |_| true, created, &mut text).unwrap();
     text
 }
 
@@ -114,7 +114,7 @@ fn what_is_not_wanted_is_left_out() {
         let mut text = String::new();
         let wanted = |name: &str| !name.starts_with("x_");
         let created = Created::default();
-        families.write(format, wanted, &created, &mut text).unwrap();
+        families.write_text(format, wanted, &created, &mut text).unwrap();
         assert!(!text.contains("x_"), "{text}");
         assert!(text.contains("a_total") && text.contains("\nz "), "{text}");
     }

@@ -184,13 +184,13 @@ fn in_private_mode_only_this_machine_sees_all() {
     for (who, view) in [
         (peer("192.0.2.1"), View::Public),
         (peer("::ffff:192.0.2.1"), View::Public),
-        (peer("127.0.0.1"), View::All),
-        (peer("::1"), View::All),
-        (Peer::Unix, View::All),
+        (peer("127.0.0.1"), View::Local),
+        (peer("::1"), View::Local),
+        (Peer::Unix, View::Local),
     ] {
         assert_eq!(ask(&access, who, None).unwrap(), view, "{who:?}");
     }
-    // who has shown who it is sees all
+    // who has shown who it is sees all, persons too
     let folder = Folder::new("private");
     let path = folder.write("token", TOKEN);
     let access = Access::new(Settings {
@@ -199,7 +199,12 @@ fn in_private_mode_only_this_machine_sees_all() {
     });
     let access = access.unwrap();
     let bearer = Some("Bearer 0123456789abcdef");
-    assert_eq!(ask(&access, peer("192.0.2.1"), bearer).unwrap(), View::All);
+    for who in [peer("192.0.2.1"), peer("127.0.0.1")] {
+        assert_eq!(ask(&access, who, bearer).unwrap(), View::All);
+        assert!(ask(&access, who, None).is_err());
+    }
+    // a socket asks nobody
+    assert_eq!(ask(&access, Peer::Unix, None).unwrap(), View::Local);
     assert!(!access.status().withheld);
     // TLS alone shows who the server is, and allow where a client is
     let (cert, key) = folder.certificate("server");

@@ -15,8 +15,8 @@ fn run(test: impl Future<Output = ()>) {
     LocalSet::new().block_on(&runtime, test);
 }
 
-fn ten(text: &mut String) -> Result<(), String> {
-    text.push_str("123456789\n");
+fn ten(page: &mut Vec<u8>) -> Result<(), String> {
+    page.extend_from_slice(("123456789\n").as_bytes());
     Ok(())
 }
 
@@ -29,7 +29,7 @@ fn limits(rendered_bytes: usize) -> Limits {
 async fn get(
     renderings: &Renderings,
     limit: usize,
-    encode: impl FnOnce(&mut String) -> Result<(), String>,
+    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
 ) -> Outcome {
     renderings.get(TEXT, View::All, &limits(limit), encode).await
 }
@@ -39,8 +39,8 @@ async fn get_ten(renderings: &Renderings, limit: usize) -> Outcome {
 }
 
 /// A text for compressors.
-fn long(text: &mut String) -> Result<(), String> {
-    text.push_str(&"123456789\n".repeat(1000));
+fn long(page: &mut Vec<u8>) -> Result<(), String> {
+    page.extend_from_slice("123456789\n".repeat(1000).as_bytes());
     Ok(())
 }
 
@@ -52,9 +52,9 @@ fn those_who_ask_together_share() {
         let ask = || {
             let (renderings, count) = (renderings.clone(), count.clone());
             tokio::task::spawn_local(async move {
-                let encode = |text: &mut String| {
+                let encode = |page: &mut Vec<u8>| {
                     count.set(count.get() + 1);
-                    ten(text)
+                    ten(page)
                 };
                 get(&renderings, 100, encode).await
             })
@@ -77,9 +77,9 @@ fn those_who_ask_soon_after_share_and_later_ones_do_not() {
         let limits =
             Limits { shared: Duration::from_millis(5), ..Limits::default() };
         let ask = async |format, view| {
-            let encode = |text: &mut String| {
+            let encode = |page: &mut Vec<u8>| {
                 count.set(count.get() + 1);
-                ten(text)
+                ten(page)
             };
             renderings.get(format, view, &limits, encode).await.unwrap();
             count.get()
@@ -103,8 +103,8 @@ fn formats_are_not_shared_but_their_budget_is() {
     run(async {
         let renderings = Renderings::default();
         let enough = limits(100);
-        let other = |text: &mut String| {
-            text.push_str("# EOF\n");
+        let other = |page: &mut Vec<u8>| {
+            page.extend_from_slice(("# EOF\n").as_bytes());
             Ok(())
         };
         let a = get_ten(&renderings, 100);
@@ -176,8 +176,8 @@ fn a_large_one_is_not_kept() {
     run(async {
         let renderings = Renderings::default();
         for (size, kept) in [(KEPT, true), (KEPT + 1, false)] {
-            let encode = |text: &mut String| {
-                text.extend(std::iter::repeat_n('x', size));
+            let encode = |page: &mut Vec<u8>| {
+                page.extend(std::iter::repeat_n(b'x', size));
                 Ok(())
             };
             drop(get(&renderings, usize::MAX, encode).await.unwrap());

@@ -22,6 +22,9 @@ pub struct Manager {
 pub struct Entry {
     pub events: Vec<String>,
     pub queue: String,
+    pub user: u32,
+    pub bank: String,
+    pub project: String,
     pub state: State,
     pub owns: bool,
     pub started: bool,
@@ -31,8 +34,9 @@ impl Entry {
     fn jobspec(&self) -> String {
         format!(
             r#"{{"version":1,"resources":{RESOURCES},"attributes":
-            {{"system":{{"duration":0,"queue":"{}"}}}}}}"#,
-            self.queue
+            {{"system":{{"duration":0,"queue":"{}","bank":"{}",
+            "project":"{}"}}}}}}"#,
+            self.queue, self.bank, self.project
         )
     }
 }
@@ -42,12 +46,17 @@ impl Manager {
         let entry = Entry {
             events: Vec::new(),
             queue: queue.to_string(),
+            user: id as u32 % 7,
+            bank: format!("bank{}", id % 3),
+            project: format!("{id}"),
             state: State::New,
             owns: false,
             started: false,
         };
         self.jobs.insert(id, entry);
-        self.post(id, at, "submit", r#"{"urgency":16}"#)
+        let user = id as u32 % 7;
+        let context = format!(r#"{{"userid":{user},"urgency":16}}"#);
+        self.post(id, at, "submit", &context)
     }
 
     /// Posts an event, as the line the journal sends.
@@ -72,8 +81,14 @@ impl Manager {
             "start" => entry.started = true,
             "free" => entry.owns = false,
             "jobspec-update" => {
-                if let Some(queue) = context.split('"').nth(3) {
-                    entry.queue = queue.to_string();
+                let mut words = context.split('"');
+                let key = words.nth(1).unwrap_or_default();
+                let value = words.nth(1).unwrap_or_default().to_string();
+                match key.rsplit('.').next() {
+                    Some("queue") => entry.queue = value,
+                    Some("bank") => entry.bank = value,
+                    Some("project") => entry.project = value,
+                    _ => {}
                 }
             }
             _ => {}

@@ -7,10 +7,10 @@ use crate::job::state::State;
 use crate::resource::{Requires, Status};
 
 /// Knuth's MMIX generator; the high bits are good enough here.
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
-    fn below(&mut self, n: u64) -> u64 {
+    pub fn below(&mut self, n: u64) -> u64 {
         self.0 = self
             .0
             .wrapping_mul(6364136223846793005)
@@ -18,13 +18,13 @@ impl Random {
         (self.0 >> 33) % n
     }
 
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u64) as usize]
     }
 }
 
 /// Makes one thing happen at `at`; the line the journal sends for it.
-fn happen(jm: &mut Manager, random: &mut Random, at: f64) -> String {
+pub fn happen(jm: &mut Manager, random: &mut Random, at: f64) -> String {
     let active = jm.jobs.iter().filter(|(_, e)| e.state != State::Inactive);
     let active: Vec<JobId> = active.map(|(&id, _)| id).collect();
     if active.len() < 4 || (active.len() < 12 && random.below(8) == 0) {
@@ -59,6 +59,7 @@ fn happen(jm: &mut Manager, random: &mut Random, at: f64) -> String {
             ("urgency", r#"{"urgency":16}"#),
             ("flux-restart", ""),
             ("jobspec-update", r#"{"attributes.system.queue":"debug"}"#),
+            ("jobspec-update", r#"{"attributes.system.bank":"late"}"#),
         ],
         State::Run if !entry.started => &[("start", ""), ("prolog-start", "")],
         State::Run => &[
@@ -66,6 +67,7 @@ fn happen(jm: &mut Manager, random: &mut Random, at: f64) -> String {
             ("finish", r#"{"status":9}"#),
             ("finish", r#"{"status":256}"#),
             ("jobspec-update", r#"{"attributes.system.queue":"batch"}"#),
+            ("jobspec-update", r#"{"attributes.system.project":"moved"}"#),
         ],
         _ if entry.owns => &[("free", ""), ("finish", r#"{"status":0}"#)],
         _ => &[("clean", "")],
@@ -125,7 +127,7 @@ fn gauges(table: &Table) -> Gauges {
 }
 
 /// Resolves what vanished, the way the module does.
-fn resolve(table: &mut Table, jm: &Manager, now: f64) {
+pub fn resolve(table: &mut Table, jm: &Manager, now: f64) {
     for id in table.take_vanished() {
         let log = jm.eventlog(id).unwrap_or_default();
         if table.resolve(id, &log).what != What::Resolved {
