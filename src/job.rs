@@ -26,6 +26,7 @@ pub mod histogram;
 pub mod id;
 pub mod idset;
 pub mod integral;
+mod jobs;
 pub mod jobspec;
 pub mod outcome;
 pub mod problem;

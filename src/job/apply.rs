@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::active::Job;
+use super::active::{Generation, Held, Job};
 use super::event::{Event, Kind};
 use super::jobspec::Jobspec;
 use super::outcome::Outcome;
@@ -37,7 +37,7 @@ pub(super) type Flaw = (ProblemKind, Malformed);
 /// Makes a job, with a queue and sizes as far as its jobspec tells them.
 pub(super) fn admit(
     jobspec: Option<&RawValue>,
-    generation: u32,
+    generation: Generation,
     totals: &mut Totals,
 ) -> (Job, Result<(), Flaw>) {
     let (queue, request) = match jobspec {
@@ -100,17 +100,18 @@ pub(super) fn end_allocation(
     counts: bool,
     totals: &mut Totals,
 ) {
-    if job.owns && counts {
-        totals.at(job.queue).release(job.size, job.since, at);
+    if let Some(held) = &job.held {
+        if counts {
+            totals.at(job.queue).release(job.size, held.since, at);
+        }
     }
-    job.owns = false;
     unplace(job, at, totals);
 }
 
 /// Takes a job off its nodes, if it is on any.
 pub(super) fn unplace(job: &mut Job, at: Time, totals: &mut Totals) {
-    if let Some(placed) = job.placed.take() {
-        totals.nodes.unplace(&placed.0, job.queue, at);
+    if let Some(Held { spans: Some(spans), .. }) = job.held.take().as_deref() {
+        totals.nodes.unplace(spans, job.queue, at);
     }
 }
 
@@ -123,7 +124,7 @@ pub(super) fn complete(job: &mut Job, at: Time, totals: &mut Totals) {
     if outcome == Outcome::Failed {
         queue.failures[job.cause() as usize] += 1;
     }
-    if job.start.is_set() && !job.finished && job.end.is_set() {
+    if job.start.is_set() && job.finish.is_none() && job.end.is_set() {
         queue.run.observe(job.end.since(job.start));
     }
     if job.alloc.is_set() && job.end.is_set() {

@@ -20,7 +20,7 @@ impl Table {
         self.lost(self.heard);
         if !self.baselined {
             // an earlier backlog broke off before it said all
-            for (_, mut job) in self.jobs.drain() {
+            for mut job in std::mem::take(&mut self.jobs).into_jobs() {
                 self.totals.leave(&job);
                 apply::unplace(&mut job, self.broke, &mut self.totals);
             }
@@ -48,7 +48,7 @@ impl Table {
         self.heard = self.heard.max(last.unwrap_or(Time::UNSET));
         let id = response.job();
         let listed = stored(&response.events).count();
-        let Some(job) = self.jobs.get_mut(&id) else {
+        let Some(job) = self.jobs.get_mut(id) else {
             self.discover(response, problems);
             return;
         };
@@ -110,16 +110,16 @@ impl Table {
         problems: &mut Vec<Problem>,
     ) {
         let id = response.job();
-        if let Some(mut old) = self.jobs.remove(&id) {
+        if let Some(mut old) = self.jobs.remove(id) {
             self.totals.leave(&old);
             let counts = self.baselined;
             let totals = &mut self.totals;
             apply::end_allocation(&mut old, self.broke, counts, totals);
         }
         let (mut job, fate) = self.read(response, Mode::History, problems);
-        if self.baselined && job.owns {
-            job.since = job.alloc.max(self.broke);
-            self.totals.at(job.queue).hold(job.size, job.since);
+        if let Some(held) = job.held.as_mut().filter(|_| self.baselined) {
+            held.since = job.alloc.max(self.broke);
+            self.totals.at(job.queue).hold(job.size, held.since);
         }
         match fate {
             Fate::Active => self.insert(id, job),
@@ -170,15 +170,17 @@ impl Table {
             self.resyncs += 1;
             let gone = self.jobs.iter();
             let gone = gone.filter(|(_, j)| j.generation != self.generation);
-            self.vanished = gone.map(|(&id, _)| id).collect();
+            self.vanished = gone.map(|(id, _)| id).collect();
         } else {
             self.baselined = true;
             self.totals.nodes.start(now);
             // inactive jobs are not in the backlog, but are old news too
             self.heard = self.heard.max(now);
-            for job in self.jobs.values_mut().filter(|job| job.owns) {
-                job.since = now;
-                self.totals.at(job.queue).hold(job.size, now);
+            for job in self.jobs.values_mut() {
+                if let Some(held) = &mut job.held {
+                    held.since = now;
+                    self.totals.at(job.queue).hold(job.size, now);
+                }
             }
         }
         self.settled.clear();
@@ -228,7 +230,7 @@ impl Table {
         if self.vanished_job(id).is_none() {
             return;
         }
-        if let Some(mut job) = self.jobs.remove(&id) {
+        if let Some(mut job) = self.jobs.remove(id) {
             let until = self.broke.min(now);
             self.totals.leave(&job);
             self.totals.vanish(&job, until);
@@ -238,7 +240,7 @@ impl Table {
     }
 
     fn vanished_job(&self, id: JobId) -> Option<&Job> {
-        let job = self.jobs.get(&id)?;
+        let job = self.jobs.get(id)?;
         (job.generation != self.generation).then_some(job)
     }
 }

@@ -2,13 +2,14 @@
 
 use serde_json::value::RawValue;
 
-use super::active::{Job, Placed};
+use super::active::{Held, Job};
 use super::apply::{Flaw, Mode, end_allocation};
 use super::event::{
     Alloc, Event, Exception, Finish, JobspecUpdate, Kind, Priority, Urgency,
 };
 use super::exception::ExceptionType;
 use super::jobspec::Request;
+use super::outcome::Cause;
 use super::resources::Allocation;
 use super::state::State;
 use super::totals::Totals;
@@ -134,14 +135,16 @@ impl<'a> Step<'a> {
     fn move_to(&mut self, name: &str) {
         let job = &mut *self.job;
         let queue = self.totals.intern(name);
-        if job.owns && queue != job.queue {
-            let since = self.at.max(job.since);
-            self.totals.at(job.queue).release(job.size, job.since, since);
-            self.totals.at(queue).hold(job.size, since);
-            job.since = since;
-        }
-        if let Some(placed) = &job.placed {
-            self.totals.nodes.requeue(&placed.0, job.queue, queue);
+        if let Some(held) = &mut job.held {
+            if queue != job.queue {
+                let since = self.at.max(held.since);
+                self.totals.at(job.queue).release(job.size, held.since, since);
+                self.totals.at(queue).hold(job.size, since);
+                held.since = since;
+            }
+            if let Some(spans) = &held.spans {
+                self.totals.nodes.requeue(spans, job.queue, queue);
+            }
         }
         job.queue = queue;
     }
@@ -160,8 +163,6 @@ impl<'a> Step<'a> {
             Err(error) => (Allocation::default(), Some(error)),
         };
         job.alloc = self.at;
-        job.since = self.at;
-        job.owns = true;
         job.size = size;
         if self.counts {
             let queue = self.totals.at(job.queue);
@@ -172,14 +173,16 @@ impl<'a> Step<'a> {
             if job.sched.is_set() {
                 queue.eligible_wait.observe(job.alloc.since(job.sched));
             }
-            queue.hold(job.size, job.since);
+            queue.hold(job.size, self.at);
         }
         // what the scheduler does not know of is not taken from anyone
         let context = self.event.context::<Alloc>();
-        if !context.is_ok_and(|alloc| alloc.bypass) {
-            self.totals.nodes.place(&spans, job.queue, self.at);
-            job.placed = Some(Box::new(Placed(spans)));
+        let counts_there = !context.is_ok_and(|alloc| alloc.bypass);
+        let spans = counts_there.then(|| spans.into_boxed_slice());
+        if let Some(spans) = &spans {
+            self.totals.nodes.place(spans, job.queue, self.at);
         }
+        job.held = Some(Box::new(Held { since: self.at, spans }));
         self.advance(Kind::Alloc, false)?;
         flaw.map_or(Ok(()), |e| Err((ProblemKind::Resources, e)))
     }
@@ -199,15 +202,15 @@ impl<'a> Step<'a> {
     fn finish(&mut self) -> Stepped {
         let status = self.context().map(|c: Finish| c.status);
         let job = &mut *self.job;
-        if self.counts && job.start.is_set() && !job.finished {
+        if self.counts && job.start.is_set() && job.finish.is_none() {
             let seconds = self.at.since(job.start);
             self.totals.at(job.queue).run.observe(seconds);
         }
-        job.finished = true;
+        job.finish.get_or_insert_default();
         if let Ok(status) = status {
             let fatal = matches!(job.exception, Some((0, _)));
             job.success |= status == 0 && !fatal;
-            job.status = Some(status);
+            job.finish = Some(Some(Cause::of_status(status)));
         }
         self.advance(Kind::Finish, false)?;
         status.map(drop)
@@ -238,9 +241,10 @@ impl<'a> Step<'a> {
 
     /// The allocation ends; housekeeping may come before the next job.
     fn free(&mut self) -> Stepped {
-        if let Some(Placed(spans)) = self.job.placed.take().map(|p| *p) {
+        let held = self.job.held.as_mut();
+        if let Some(spans) = held.and_then(|held| held.spans.take()) {
             let nodes = &mut self.totals.nodes;
-            nodes.free(self.id, spans, self.job.queue, self.at);
+            nodes.free(self.id, spans.into_vec(), self.job.queue, self.at);
         }
         end_allocation(self.job, self.at, self.counts, self.totals);
         self.advance(Kind::Free, false)

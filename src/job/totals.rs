@@ -192,8 +192,8 @@ impl Totals {
     /// A job ended without our seeing how; its allocation did at `until`.
     pub(super) fn vanish(&mut self, job: &Job, until: Time) {
         let queue = self.at(job.queue);
-        if job.owns {
-            queue.release(job.size, job.since, until);
+        if let Some(held) = &job.held {
+            queue.release(job.size, held.since, until);
         }
         // a job that was never validated is not a job for anyone
         if job.state != State::New {
