@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 
 use super::active::{Generation, Held, Job};
 use super::event::{Event, Kind};
-use super::jobspec::Jobspec;
+use super::jobspec::{Jobspec, Whole};
 use super::outcome::Outcome;
 use super::state::State;
 use super::step::step;
@@ -45,10 +45,13 @@ pub(super) fn admit(
             let error = Malformed::new("no jobspec");
             (Ok(Cow::default()), Err(error))
         }
-        Some(text) => match Jobspec::parse(text.get()) {
-            // each may be bad without the other
-            Ok(jobspec) => (jobspec.queue(), jobspec.request()),
-            Err(error) => (Ok(Cow::default()), Err(error)),
+        Some(text) => match Whole::parse(text.get()) {
+            Some((queue, request)) => (Ok(queue), Ok(request)),
+            None => match Jobspec::parse(text.get()) {
+                // each may be bad without the other
+                Ok(jobspec) => (jobspec.queue(), jobspec.request()),
+                Err(error) => (Ok(Cow::default()), Err(error)),
+            },
         },
     };
     let name = queue.as_deref().unwrap_or_default();
