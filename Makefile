@@ -109,12 +109,12 @@ chaos: deps build ## everything at once on a real Flux (CHAOS_SECONDS=600)
 mutants: ## take away each rule of access and limits, and see its test fail
 	tests/mutants/run $(RULES)
 
-bench: deps build ## what the module costs beside others (PARTS=..., BENCH_QUICK=1)
+bench: deps build ## what the module costs beside others (PARTS=..., README=1, BENCH_QUICK=1)
 	@scripts/bench-deps
 	$(CARGO) build --release -p standin
 	@# by itself: with the features that the module has
 	$(CARGO) build --release -p replay
-	bench/run $(PARTS)
+	bench/run $(if $(README),--readme) $(PARTS)
 
 install: flux-found $(MODULE) ## install where Flux looks (FLUX_PREFIX, prefix, DESTDIR)
 	install -d $(addprefix $(DESTDIR),$(sort $(dir $(installed))))

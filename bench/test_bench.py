@@ -7,6 +7,7 @@ import runpy
 import unittest
 from pathlib import Path
 
+import readme
 from recording import whole_lives
 from table import Row, Target, at_least, at_most, markdown, seconds, size, times
 
@@ -59,6 +60,19 @@ class Table(unittest.TestCase):
         self.assertEqual(size(2_306_000), "2.31 MB")
         self.assertEqual(times(0.0042), "0.004x")
         self.assertEqual(times(1324.07), "1,324x")
+
+
+class Readme(unittest.TestCase):
+    def test_only_what_is_between_the_comments_is_replaced(self):
+        page = f"a\n\n{readme.BEGIN}\nold\n\n{readme.END}\nb\n"
+        wanted = f"a\n\n{readme.BEGIN}\nnew\n\n{readme.END}\nb\n"
+        self.assertEqual(readme.put(page, "new"), wanted)
+        for lost in [readme.BEGIN, readme.END]:
+            with self.assertRaisesRegex(ValueError, "README.md: no "):
+                readme.put(page.replace(lost, ""), "new")
+
+    def test_the_readme_has_them(self):
+        self.assertIn("\nnew\n", readme.put(readme.README.read_text(), "new"))
 
 
 class Recording(unittest.TestCase):

@@ -29,6 +29,7 @@ pub mod histogram;
 pub mod id;
 pub mod idset;
 pub mod integral;
+mod jobs;
 pub mod jobspec;
 pub mod native;
 pub mod outcome;

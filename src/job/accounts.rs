@@ -116,14 +116,20 @@ impl Accounts {
     }
 
     /// The allocation of a job begins to count.
-    pub(super) fn hold(&mut self, id: JobId, job: &Job) {
-        let (nodes, from) = (job.size.nodes, job.since);
+    pub(super) fn hold(&mut self, id: JobId, job: &Job, from: Time) {
+        let nodes = job.size.nodes;
         self.each(id, |ledger, place| ledger.hold(place, nodes, from));
     }
 
     /// It ends, or goes on another account.
-    pub(super) fn release(&mut self, id: JobId, job: &Job, to: Time) {
-        let (nodes, from) = (job.size.nodes, job.since);
+    pub(super) fn release(
+        &mut self,
+        id: JobId,
+        job: &Job,
+        from: Time,
+        to: Time,
+    ) {
+        let nodes = job.size.nodes;
         self.each(id, |ledger, place| ledger.release(place, nodes, from, to));
     }
 

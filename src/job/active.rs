@@ -1,13 +1,13 @@
-//! What is remembered of one active job: about 110 bytes, and while it has
-//! an allocation 16 more for each run of ranks.
+//! What is remembered of one active job: 80 bytes, and while it has an
+//! allocation about 64 more.
 
+use super::Time;
 use super::exception::ExceptionType;
 use super::jobspec::Request;
 use super::outcome::{Cause, Outcome};
 use super::resources::Resources;
 use super::state::State;
 use super::totals::QueueIndex;
-use super::{JobId, Time};
 use crate::resource::Span;
 
 /// One active job.
@@ -19,9 +19,6 @@ pub struct Job {
     /// When it first came into SCHED; it may come again.
     pub(super) sched: Time,
     pub(super) alloc: Time,
-    /// Since when its allocation is integrated: `alloc`, or later if it was
-    /// allocated before we came or has since changed queues.
-    pub(super) since: Time,
     pub(super) start: Time,
     /// When it came into CLEANUP.
     pub(super) end: Time,
@@ -29,22 +26,20 @@ pub struct Job {
     pub(super) size: Resources,
     /// The slots it asks for.
     pub(super) slots: u32,
-    /// Where its allocation is, while it counts there.
-    pub(super) placed: Option<Box<Placed>>,
+    /// Its allocation, from when it begins until it ends.
+    pub(super) held: Option<Box<Held>>,
     /// How many stored events have been applied; see [`Kind::is_stored`].
     ///
     /// [`Kind::is_stored`]: super::event::Kind::is_stored
     pub(super) seen: u32,
     /// The last subscription that knew it.
-    pub(super) generation: u32,
-    pub(super) status: Option<i32>,
+    pub(super) generation: Generation,
+    /// Whether it finished, and what that says of why.
+    pub(super) finish: Option<Option<Cause>>,
     pub(super) queue: QueueIndex,
     pub(super) state: State,
     /// The exception of lowest severity, the earliest of equals.
     pub(super) exception: Option<(u8, ExceptionType)>,
-    /// Its allocation has begun and not ended.
-    pub(super) owns: bool,
-    pub(super) finished: bool,
     pub(super) success: bool,
     pub(super) slot_only: bool,
     /// It asks for whole nodes.
@@ -54,25 +49,22 @@ pub struct Job {
 }
 
 impl Job {
-    pub(super) fn new(queue: QueueIndex, generation: u32) -> Job {
+    pub(super) fn new(queue: QueueIndex, generation: Generation) -> Job {
         Job {
             submit: Time::UNSET,
             sched: Time::UNSET,
             alloc: Time::UNSET,
-            since: Time::UNSET,
             start: Time::UNSET,
             end: Time::UNSET,
             size: Resources::default(),
             slots: 0,
-            placed: None,
+            held: None,
             seen: 0,
             generation,
-            status: None,
+            finish: None,
             queue,
             state: State::New,
             exception: None,
-            owns: false,
-            finished: false,
             success: false,
             slot_only: false,
             exclusive: false,
@@ -123,7 +115,7 @@ impl Job {
             self.state,
             State::Depend | State::Priority | State::Sched
         );
-        if self.owns || (asks && !self.alloc.is_set()) {
+        if self.held.is_some() || (asks && !self.alloc.is_set()) {
             self.size
         } else {
             Resources::default()
@@ -143,13 +135,23 @@ impl Job {
 
     pub(super) fn cause(&self) -> Cause {
         let fatal = self.exception.filter(|&(severity, _)| severity == 0);
-        Cause::decide(fatal.map(|(_, kind)| kind), self.status)
+        Cause::decide(fatal.map(|(_, kind)| kind), self.finish.flatten())
     }
 }
 
-/// Where an allocation is; one word in [`Job`], most of which have none.
-#[derive(Clone, Debug)]
-pub(super) struct Placed(pub Vec<Span>);
+/// Which subscription it is; it may come around again, for a job that was not
+/// in the last one is looked up and removed.
+pub(super) type Generation = u8;
 
-// with its key and its share of the hash table, about 125 bytes per job
-const _: () = assert!(size_of::<Job>() + size_of::<JobId>() <= 112);
+/// An allocation; one word in [`Job`], most of which have none.
+#[derive(Clone, Debug)]
+pub(super) struct Held {
+    /// Since when it is integrated: "alloc", or later if the job was
+    /// allocated before we came or has since changed queues.
+    pub(super) since: Time,
+    /// Where it is, if it counts there.
+    pub(super) spans: Option<Box<[Span]>>,
+}
+
+// with its id and its share of the index, at most 100 bytes a job
+const _: () = assert!(size_of::<Job>() <= 80);

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use super::active::Job;
+use super::active::{Generation, Held, Job};
 use super::event::{Event, Kind, Response};
-use super::jobspec::Jobspec;
+use super::jobspec::{Jobspec, Whole};
 use super::outcome::Outcome;
 use super::state::State;
 use super::step::step;
@@ -37,7 +37,7 @@ pub(super) type Flaw = (ProblemKind, Malformed);
 /// Makes a job, with a queue and sizes as far as its jobspec tells them.
 pub(super) fn admit(
     response: &Response<'_>,
-    generation: u32,
+    generation: Generation,
     totals: &mut Totals,
 ) -> (Job, Result<(), Flaw>) {
     if let Some(accounts) = &mut totals.accounts {
@@ -48,10 +48,13 @@ pub(super) fn admit(
             let error = Malformed::new("no jobspec");
             (Ok(Cow::default()), Err(error))
         }
-        Some(text) => match Jobspec::parse(text.get()) {
-            // each may be bad without the other
-            Ok(jobspec) => (jobspec.queue(), jobspec.request()),
-            Err(error) => (Ok(Cow::default()), Err(error)),
+        Some(text) => match Whole::parse(text.get()) {
+            Some((queue, request)) => (Ok(queue), Ok(request)),
+            None => match Jobspec::parse(text.get()) {
+                // each may be bad without the other
+                Ok(jobspec) => (jobspec.queue(), jobspec.request()),
+                Err(error) => (Ok(Cow::default()), Err(error)),
+            },
         },
     };
     let name = queue.as_deref().unwrap_or_default();
@@ -104,17 +107,16 @@ pub(super) fn end_allocation(
     counts: bool,
     totals: &mut Totals,
 ) {
-    if job.owns && counts {
-        totals.release(id, job, at);
+    if let Some(held) = job.held.as_ref().filter(|_| counts) {
+        totals.release(id, job, held.since, at);
     }
-    job.owns = false;
     unplace(job, at, totals);
 }
 
 /// Takes a job off its nodes, if it is on any.
 pub(super) fn unplace(job: &mut Job, at: Time, totals: &mut Totals) {
-    if let Some(placed) = job.placed.take() {
-        totals.nodes.unplace(&placed.0, job.queue, at);
+    if let Some(Held { spans: Some(spans), .. }) = job.held.take().as_deref() {
+        totals.nodes.unplace(spans, job.queue, at);
     }
 }
 
@@ -133,7 +135,7 @@ pub(super) fn complete(
     if outcome == Outcome::Failed {
         queue.failures[job.cause() as usize] += 1;
     }
-    if job.start.is_set() && !job.finished && job.end.is_set() {
+    if job.start.is_set() && job.finish.is_none() && job.end.is_set() {
         let seconds = job.end.since(job.start);
         queue.run.observe_of(id, seconds, job.end);
     }

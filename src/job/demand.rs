@@ -30,8 +30,8 @@ pub struct Demand {
     pub impossible_jobs: u64,
     /// The nodes they ask for.
     pub impossible_nodes: u64,
-    largest: Ordered<u32>,
-    oldest: Ordered<Time>,
+    largest: Largest,
+    oldest: Oldest,
 }
 
 impl Demand {
@@ -91,9 +91,10 @@ impl Demand {
         self.largest.0.last_key_value().map(|(&nodes, _)| nodes)
     }
 
-    /// Since when the one that has waited longest could have been started.
+    /// Since when the one that has waited longest could have been started;
+    /// at most half a second earlier than that.
     pub fn oldest(&self) -> Option<Time> {
-        self.oldest.0.first_key_value().map(|(&time, _)| time)
+        self.oldest.0.first_key_value().map(|(_, same)| same.earliest)
     }
 }
 
@@ -141,29 +142,59 @@ fn need(job: &Job, capacity: Option<Capacity>) -> Need {
     }
 }
 
-/// Some of which the least and the greatest is wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Ordered<T: Ord>(BTreeMap<T, u32>);
+/// Numbers of nodes, of which the greatest is wanted, and how often each is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Largest(BTreeMap<u32, u32>);
 
-impl<T: Ord> Default for Ordered<T> {
-    fn default() -> Self {
-        Self(BTreeMap::new())
-    }
-}
-
-impl<T: Ord> Ordered<T> {
-    fn add(&mut self, item: T) {
-        *self.0.entry(item).or_default() += 1;
+impl Largest {
+    fn add(&mut self, nodes: u32) {
+        *self.0.entry(nodes).or_default() += 1;
     }
 
-    fn remove(&mut self, item: T) {
-        if let Some(count) = self.0.get_mut(&item) {
+    fn remove(&mut self, nodes: u32) {
+        if let Some(count) = self.0.get_mut(&nodes) {
             *count -= 1;
             if *count == 0 {
-                self.0.remove(&item);
+                self.0.remove(&nodes);
             }
         }
     }
+}
+
+/// Times, of which the least is wanted, by the half second they are in: one
+/// entry for each would be a fifth of what is remembered of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Oldest(BTreeMap<i64, Same>);
+
+/// Times in the same half second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Same {
+    count: u32,
+    /// Of them, or of those that are gone.
+    earliest: Time,
+}
+
+impl Oldest {
+    fn add(&mut self, time: Time) {
+        let new = Same { count: 0, earliest: time };
+        let same = self.0.entry(half_second(time)).or_insert(new);
+        same.count += 1;
+        same.earliest = same.earliest.min(time);
+    }
+
+    fn remove(&mut self, time: Time) {
+        if let Some(same) = self.0.get_mut(&half_second(time)) {
+            same.count -= 1;
+            if same.count == 0 {
+                self.0.remove(&half_second(time));
+            }
+        }
+    }
+}
+
+/// Which half second, or rather 2^19 microseconds.
+fn half_second(time: Time) -> i64 {
+    time.as_micros() >> 19
 }
 
 #[cfg(test)]
@@ -253,6 +284,23 @@ mod tests {
         sum.merge(&demand);
         assert_eq!(sum.oldest(), Some(Time::from_secs(5.0)));
         assert_eq!((sum.jobs, sum.nodes()), (2, 3));
+    }
+
+    #[test]
+    fn the_oldest_is_known_to_half_a_second() {
+        let mut demand = Demand::default();
+        let mut jobs = vec![job(Some(1), 1, 1, 0); 1_000];
+        for (i, job) in (0..).zip(&mut jobs) {
+            job.sched = Time::from_secs(1e9 + f64::from(i) * 0.01);
+            demand.enter(job, CAPACITY);
+        }
+        assert!(demand.oldest.0.len() <= 21);
+        for job in &jobs {
+            let early = job.sched.since(demand.oldest().unwrap());
+            assert!((0.0..0.53).contains(&early), "{early}");
+            demand.leave(job, CAPACITY);
+        }
+        assert_eq!(demand, Demand::default());
     }
 
     #[test]

@@ -32,23 +32,12 @@ impl<'a> Jobspec<'a> {
 
     /// The queue's name, empty when the job has none.
     pub fn queue(&self) -> Result<Cow<'a, str>, Malformed> {
-        #[derive(Deserialize)]
-        struct Attributes<'a> {
-            #[serde(borrow)]
-            system: Option<System<'a>>,
-        }
-        #[derive(Deserialize)]
-        struct System<'a> {
-            #[serde(borrow)]
-            queue: Option<Cow<'a, str>>,
-        }
         let Some(attributes) = self.attributes else {
             return Ok(Cow::Borrowed(""));
         };
         let attributes: Option<Attributes<'a>> =
             serde_json::from_str(attributes.get())?;
-        let queue = attributes.and_then(|a| a.system).and_then(|s| s.queue);
-        Ok(queue.unwrap_or_default())
+        Ok(Attributes::queue(attributes))
     }
 
     /// Bank and project, if the job has them; none where one cannot tell.
@@ -74,6 +63,44 @@ impl<'a> Jobspec<'a> {
     /// The sizes asked for.
     pub fn request(&self) -> Result<Request, Malformed> {
         Request::parse(self.resources.get())
+    }
+}
+
+/// What [`Jobspec`] is asked for, read in one go.
+#[derive(Deserialize)]
+pub(super) struct Whole<'a> {
+    #[serde(borrow)]
+    resources: Vec<Vertex<'a>>,
+    #[serde(borrow)]
+    attributes: Option<Attributes<'a>>,
+}
+
+impl<'a> Whole<'a> {
+    /// The queue's name and the sizes, if no part is bad; where one is, the
+    /// parts are to be looked into one by one.
+    pub(super) fn parse(text: &'a str) -> Option<(Cow<'a, str>, Request)> {
+        let whole: Whole<'a> = serde_json::from_str(text).ok()?;
+        let request = Request::sum(&whole.resources).ok()?;
+        Some((Attributes::queue(whole.attributes), request))
+    }
+}
+
+#[derive(Deserialize)]
+struct Attributes<'a> {
+    #[serde(borrow)]
+    system: Option<System<'a>>,
+}
+
+#[derive(Deserialize)]
+struct System<'a> {
+    #[serde(borrow)]
+    queue: Option<Cow<'a, str>>,
+}
+
+impl<'a> Attributes<'a> {
+    fn queue(attributes: Option<Attributes<'a>>) -> Cow<'a, str> {
+        let queue = attributes.and_then(|a| a.system).and_then(|s| s.queue);
+        queue.unwrap_or_default()
     }
 }
 
@@ -109,9 +136,12 @@ struct Vertex<'a> {
 impl Request {
     /// Sums a jobspec's `resources` array.
     pub fn parse(resources: &str) -> Result<Request, Malformed> {
-        let vertices: Vec<Vertex<'_>> = serde_json::from_str(resources)?;
+        Request::sum(&serde_json::from_str::<Vec<Vertex<'_>>>(resources)?)
+    }
+
+    fn sum(vertices: &[Vertex<'_>]) -> Result<Request, Malformed> {
         let mut request = Request::default();
-        request.add(&vertices, 1);
+        request.add(vertices, 1);
         if request.slots == 0 {
             return Err(Malformed::new("resources have no slot"));
         }

@@ -104,8 +104,11 @@ impl Cause {
     }
 
     /// The cause of a failed job's failure: its severity 0 exception if it
-    /// had one, else the wait status of its "finish".
-    pub fn decide(fatal: Option<ExceptionType>, status: Option<i32>) -> Cause {
+    /// had one, else what the wait status of its "finish" said.
+    pub fn decide(
+        fatal: Option<ExceptionType>,
+        finish: Option<Cause>,
+    ) -> Cause {
         match fatal {
             Some(ExceptionType::Exec) => Self::Exec,
             Some(ExceptionType::Alloc | ExceptionType::AllocCheck) => {
@@ -115,11 +118,12 @@ impl Cause {
             Some(ExceptionType::Prolog) => Self::Prolog,
             Some(ExceptionType::Epilog) => Self::Epilog,
             Some(_) => Self::Other,
-            None => status.map_or(Self::Other, Self::of_status),
+            None => finish.unwrap_or(Self::Other),
         }
     }
 
-    fn of_status(status: i32) -> Cause {
+    /// What a wait status says.
+    pub fn of_status(status: i32) -> Cause {
         let (code, signal) = ((status >> 8) & 0xff, status & 0x7f);
         match (signal, code) {
             (0, 0) => Self::Other,
@@ -158,7 +162,9 @@ mod tests {
 
     #[test]
     fn causes_from_wait_status() {
-        let cause = |status| Cause::decide(None, status);
+        let cause = |status: Option<i32>| {
+            Cause::decide(None, status.map(Cause::of_status))
+        };
         assert_eq!(cause(Some(1 << 8)), Cause::Exit);
         assert_eq!(cause(Some(128 << 8)), Cause::Exit);
         assert_eq!(cause(Some(129 << 8)), Cause::Signal);
@@ -174,7 +180,8 @@ mod tests {
     #[test]
     fn a_fatal_exception_is_the_cause() {
         let cause = |name| {
-            Cause::decide(Some(ExceptionType::from_name(name)), Some(256))
+            let exit = Some(Cause::Exit);
+            Cause::decide(Some(ExceptionType::from_name(name)), exit)
         };
         for (name, want) in [
             ("exec", Cause::Exec),

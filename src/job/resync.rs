@@ -20,7 +20,7 @@ impl Table {
         self.lost(self.heard);
         if !self.baselined {
             // an earlier backlog broke off before it said all
-            for (id, mut job) in self.jobs.drain() {
+            for (id, mut job) in std::mem::take(&mut self.jobs).into_jobs() {
                 self.totals.leave(id, &job);
                 self.totals.forget(id);
                 apply::unplace(&mut job, self.broke, &mut self.totals);
@@ -49,7 +49,7 @@ impl Table {
         self.heard = self.heard.max(last.unwrap_or(Time::UNSET));
         let id = response.job();
         let listed = stored(&response.events).count();
-        let Some(job) = self.jobs.get_mut(&id) else {
+        let Some(job) = self.jobs.get_mut(id) else {
             self.discover(response, problems);
             return;
         };
@@ -112,16 +112,17 @@ impl Table {
         problems: &mut Vec<Problem>,
     ) {
         let id = response.job();
-        if let Some(mut old) = self.jobs.remove(&id) {
+        if let Some(mut old) = self.jobs.remove(id) {
             self.totals.leave(id, &old);
             let counts = self.baselined;
             let totals = &mut self.totals;
             apply::end_allocation(id, &mut old, self.broke, counts, totals);
         }
         let (mut job, fate) = self.read(response, Mode::History, problems);
-        if self.baselined && job.owns {
-            job.since = job.alloc.max(self.broke);
-            self.totals.hold(id, &job);
+        if let Some(held) = job.held.as_mut().filter(|_| self.baselined) {
+            let since = job.alloc.max(self.broke);
+            held.since = since;
+            self.totals.hold(id, &job, since);
         }
         match fate {
             Fate::Active => self.insert(id, job),
@@ -173,15 +174,17 @@ impl Table {
             self.resyncs += 1;
             let gone = self.jobs.iter();
             let gone = gone.filter(|(_, j)| j.generation != self.generation);
-            self.vanished = gone.map(|(&id, _)| id).collect();
+            self.vanished = gone.map(|(id, _)| id).collect();
         } else {
             self.baselined = true;
             self.totals.nodes.start(now);
             // inactive jobs are not in the backlog, but are old news too
             self.heard = self.heard.max(now);
-            for (&id, job) in self.jobs.iter_mut().filter(|(_, j)| j.owns) {
-                job.since = now;
-                self.totals.hold(id, job);
+            for (id, job) in self.jobs.iter_mut() {
+                if let Some(held) = &mut job.held {
+                    held.since = now;
+                    self.totals.hold(id, job, now);
+                }
             }
             if let Some(accounts) = &mut self.totals.accounts {
                 accounts.start(now);
@@ -234,7 +237,7 @@ impl Table {
         if self.vanished_job(id).is_none() {
             return;
         }
-        if let Some(mut job) = self.jobs.remove(&id) {
+        if let Some(mut job) = self.jobs.remove(id) {
             let until = self.broke.min(now);
             self.totals.leave(id, &job);
             self.totals.vanish(id, &job, until);
@@ -244,7 +247,7 @@ impl Table {
     }
 
     fn vanished_job(&self, id: JobId) -> Option<&Job> {
-        let job = self.jobs.get(&id)?;
+        let job = self.jobs.get(id)?;
         (job.generation != self.generation).then_some(job)
     }
 }

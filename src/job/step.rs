@@ -3,13 +3,14 @@
 use serde_json::value::RawValue;
 
 use super::accounts;
-use super::active::{Job, Placed};
+use super::active::{Held, Job};
 use super::apply::{Flaw, Mode, end_allocation};
 use super::event::{
     Alloc, Event, Exception, Finish, JobspecUpdate, Kind, Priority, Urgency,
 };
 use super::exception::ExceptionType;
 use super::jobspec::Request;
+use super::outcome::Cause;
 use super::resources::Allocation;
 use super::state::State;
 use super::totals::Totals;
@@ -138,8 +139,9 @@ impl<'a> Step<'a> {
     fn move_to(&mut self, name: &str) {
         let job = &mut *self.job;
         let queue = self.totals.intern(name);
-        if let Some(placed) = &job.placed {
-            self.totals.nodes.requeue(&placed.0, job.queue, queue);
+        let spans = job.held.as_ref().and_then(|held| held.spans.as_ref());
+        if let Some(spans) = spans {
+            self.totals.nodes.requeue(spans, job.queue, queue);
         }
         if queue != job.queue {
             self.split(|step| step.job.queue = queue);
@@ -166,15 +168,15 @@ impl<'a> Step<'a> {
     /// What the allocation was before `change` is for one, what it is after
     /// for another.
     fn split(&mut self, change: impl FnOnce(&mut Self)) {
-        let owns = self.job.owns;
-        if owns {
-            let since = self.at.max(self.job.since);
-            self.totals.release(self.id, self.job, since);
-            self.job.since = since;
+        let from = self.job.held.as_ref().map(|held| held.since);
+        let at = from.map(|from| self.at.max(from));
+        if let (Some(from), Some(at)) = (from, at) {
+            self.totals.release(self.id, self.job, from, at);
         }
         change(self);
-        if owns {
-            self.totals.hold(self.id, self.job);
+        if let (Some(held), Some(at)) = (&mut self.job.held, at) {
+            held.since = at;
+            self.totals.hold(self.id, self.job, at);
         }
     }
 
@@ -192,8 +194,6 @@ impl<'a> Step<'a> {
             Err(error) => (Allocation::default(), Some(error)),
         };
         job.alloc = self.at;
-        job.since = self.at;
-        job.owns = true;
         job.size = size;
         if self.counts {
             let queue = self.totals.at(job.queue);
@@ -205,14 +205,16 @@ impl<'a> Step<'a> {
             if job.sched.is_set() {
                 queue.eligible_wait.observe(job.alloc.since(job.sched));
             }
-            self.totals.hold(self.id, job);
+            self.totals.hold(self.id, job, self.at);
         }
         // what the scheduler does not know of is not taken from anyone
         let context = self.event.context::<Alloc>();
-        if !context.is_ok_and(|alloc| alloc.bypass) {
-            self.totals.nodes.place(&spans, job.queue, self.at);
-            job.placed = Some(Box::new(Placed(spans)));
+        let counts_there = !context.is_ok_and(|alloc| alloc.bypass);
+        let spans = counts_there.then(|| spans.into_boxed_slice());
+        if let Some(spans) = &spans {
+            self.totals.nodes.place(spans, job.queue, self.at);
         }
+        job.held = Some(Box::new(Held { since: self.at, spans }));
         self.advance(Kind::Alloc, false)?;
         flaw.map_or(Ok(()), |e| Err((ProblemKind::Resources, e)))
     }
@@ -232,16 +234,16 @@ impl<'a> Step<'a> {
     fn finish(&mut self) -> Stepped {
         let status = self.context().map(|c: Finish| c.status);
         let job = &mut *self.job;
-        if self.counts && job.start.is_set() && !job.finished {
+        if self.counts && job.start.is_set() && job.finish.is_none() {
             let seconds = self.at.since(job.start);
             let run = &mut self.totals.at(job.queue).run;
             run.observe_of(self.id, seconds, self.at);
         }
-        job.finished = true;
+        job.finish.get_or_insert_default();
         if let Ok(status) = status {
             let fatal = matches!(job.exception, Some((0, _)));
             job.success |= status == 0 && !fatal;
-            job.status = Some(status);
+            job.finish = Some(Some(Cause::of_status(status)));
         }
         self.advance(Kind::Finish, false)?;
         status.map(drop)
@@ -278,9 +280,10 @@ impl<'a> Step<'a> {
 
     /// The allocation ends; housekeeping may come before the next job.
     fn free(&mut self) -> Stepped {
-        if let Some(Placed(spans)) = self.job.placed.take().map(|p| *p) {
+        let held = self.job.held.as_mut();
+        if let Some(spans) = held.and_then(|held| held.spans.take()) {
             let nodes = &mut self.totals.nodes;
-            nodes.free(self.id, spans, self.job.queue, self.at);
+            nodes.free(self.id, spans.into_vec(), self.job.queue, self.at);
         }
         end_allocation(self.id, self.job, self.at, self.counts, self.totals);
         self.advance(Kind::Free, false)

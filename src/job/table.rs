@@ -9,18 +9,18 @@
 //! The subscription must not filter out any event but "annotations" and
 //! "memo": how far a job's list has been read is an index into that list.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
 use super::accounts;
-use super::active::Job;
+use super::active::{Generation, Job};
 use super::applied::{Applied, What, note};
 use super::apply::{self, Fate, Mode};
 use super::event::{Event, Kind, Response};
 use super::histogram::Detail;
+use super::jobs::Jobs;
 use super::jobspec::Jobspec;
 use super::resources::Allocation;
 use super::totals::Totals;
@@ -41,13 +41,13 @@ pub(super) enum Phase {
 /// The active jobs and their totals.
 #[derive(Debug)]
 pub struct Table {
-    pub(super) jobs: HashMap<JobId, Job>,
+    pub(super) jobs: Jobs,
     pub(super) totals: Totals,
     pub(super) phase: Phase,
     /// Whether there was a baseline.
     pub(super) baselined: bool,
     /// Which subscription this is.
-    pub(super) generation: u32,
+    pub(super) generation: Generation,
     /// The latest timestamp of any event.
     pub(super) heard: Time,
     /// `heard` when the stream was lost: what is dated later is news.
@@ -69,7 +69,7 @@ impl Table {
     /// An empty table; `bounds` are those of every histogram.
     pub fn new(bounds: Arc<[f64]>) -> Table {
         Table {
-            jobs: HashMap::new(),
+            jobs: Jobs::default(),
             totals: Totals::new(bounds),
             phase: Phase::Idle,
             baselined: false,
@@ -149,7 +149,7 @@ impl Table {
         self.lag = now.since(last.time());
         self.heard = self.heard.max(last.time());
         let id = response.job();
-        if let Entry::Vacant(entry) = self.jobs.entry(id) {
+        if self.jobs.get(id).is_none() {
             if first.kind() != Kind::Submit {
                 return What::Unknown;
             }
@@ -158,7 +158,7 @@ impl Table {
             if let Err(flaw) = described {
                 note(problems, id, "submit", flaw);
             }
-            entry.insert(job);
+            self.jobs.insert(id, job);
         }
         self.news(id, response.events.iter(), response.r, problems);
         self.totals.settle(last.time());
@@ -173,10 +173,9 @@ impl Table {
         r: Option<&RawValue>,
         problems: &mut Vec<Problem>,
     ) -> bool {
-        let Entry::Occupied(mut entry) = self.jobs.entry(id) else {
+        let Some(job) = self.jobs.get_mut(id) else {
             return false;
         };
-        let job = entry.get_mut();
         let totals = &mut self.totals;
         totals.leave(id, job);
         let flawed = |e: &Event<'_>, flaw| note(problems, id, &e.name, flaw);
@@ -191,19 +190,11 @@ impl Table {
                 totals.forget(id);
             }
         }
-        entry.remove();
-        self.shrink();
+        self.jobs.remove(id);
         if self.phase == Phase::Backlog {
             self.settled.insert(id);
         }
         true
-    }
-
-    /// Gives memory back after a flood of jobs, seldom enough to cost nothing.
-    fn shrink(&mut self) {
-        if self.jobs.capacity() > 8 * self.jobs.len().max(1024) {
-            self.jobs.shrink_to(2 * self.jobs.len());
-        }
     }
 
     /// Shows these queues from the start; see [`Totals::queues`].
@@ -221,9 +212,9 @@ impl Table {
     pub fn set_nodes(&mut self, status: Status, requires: Requires, now: Time) {
         if self.totals.set_nodes(status, requires, now) {
             // whose requests can ever be met is another question now
-            self.jobs.iter().for_each(|(id, job)| self.totals.leave(*id, job));
+            self.jobs.iter().for_each(|(id, job)| self.totals.leave(id, job));
             self.totals.set_capacities();
-            self.jobs.iter().for_each(|(id, job)| self.totals.enter(*id, job));
+            self.jobs.iter().for_each(|(id, job)| self.totals.enter(id, job));
         }
         self.totals.settle(now);
     }
@@ -306,7 +297,7 @@ impl Table {
 
     /// The active jobs, and those not yet validated.
     pub fn jobs(&self) -> impl Iterator<Item = (JobId, &Job)> {
-        self.jobs.iter().map(|(&id, job)| (id, job))
+        self.jobs.iter()
     }
 
     /// How many jobs are active: the sum over all states.

@@ -210,18 +210,24 @@ impl Totals {
     }
 
     /// The allocation of a job begins to count, at its `since`.
-    pub(super) fn hold(&mut self, id: JobId, job: &Job) {
-        self.at(job.queue).hold(job.size, job.since);
+    pub(super) fn hold(&mut self, id: JobId, job: &Job, from: Time) {
+        self.at(job.queue).hold(job.size, from);
         if let Some(accounts) = &mut self.accounts {
-            accounts.hold(id, job);
+            accounts.hold(id, job, from);
         }
     }
 
     /// What began to count ends at `to`.
-    pub(super) fn release(&mut self, id: JobId, job: &Job, to: Time) {
-        self.at(job.queue).release(job.size, job.since, to);
+    pub(super) fn release(
+        &mut self,
+        id: JobId,
+        job: &Job,
+        from: Time,
+        to: Time,
+    ) {
+        self.at(job.queue).release(job.size, from, to);
         if let Some(accounts) = &mut self.accounts {
-            accounts.release(id, job, to);
+            accounts.release(id, job, from, to);
         }
     }
 
@@ -234,8 +240,8 @@ impl Totals {
 
     /// A job ended without our seeing how; its allocation did at `until`.
     pub(super) fn vanish(&mut self, id: JobId, job: &Job, until: Time) {
-        if job.owns {
-            self.release(id, job, until);
+        if let Some(held) = &job.held {
+            self.release(id, job, held.since, until);
         }
         // a job that was never validated is not a job for anyone
         if job.state != State::New {

@@ -2,17 +2,13 @@
 
 use std::{net::IpAddr, sync::Arc};
 
+use der::{Decode, Reader, SliceReader, Tag, TagNumber, asn1::AnyRef};
 use tokio_rustls::rustls::{
     self, CertificateError, DigitallySignedStruct, DistinguishedName,
     SignatureScheme,
     client::danger::HandshakeSignatureValid,
     pki_types::{CertificateDer, UnixTime},
     server::danger::{ClientCertVerified, ClientCertVerifier},
-};
-use x509_cert::{
-    Certificate,
-    der::Decode,
-    ext::pkix::{SubjectAltName, name::GeneralName},
 };
 
 /// Verifies as another does, and then looks for one of some names.
@@ -70,33 +66,69 @@ impl ClientCertVerifier for OneOf {
     }
 }
 
-/// The alternative names of a certificate, as text; none if it has none or
-/// they cannot be read.
-pub fn names(der: &[u8]) -> Vec<String> {
-    let certificate = Certificate::from_der(der);
-    let names = certificate.ok().and_then(|certificate| {
-        let extension =
-            certificate.tbs_certificate().get_extension::<SubjectAltName>();
-        extension.ok().flatten()
-    });
-    names.map_or_else(Vec::new, |(_, names)| {
-        names.0.iter().filter_map(text).collect()
-    })
+/// The tag of a certificate's extensions (RFC 5280, 4.1), which is explicit.
+const EXTENSIONS: TagNumber = TagNumber(3);
+
+/// id-ce-subjectAltName, 2.5.29.17.
+const SUBJECT_ALT_NAME: [u8; 3] = [0x55, 0x1d, 17];
+
+/// The alternative names of a verified certificate, as text; none if it has
+/// none or they cannot be read.
+pub fn names(certificate: &[u8]) -> Vec<String> {
+    subject_alt_name(certificate).ok().flatten().unwrap_or_default()
 }
 
-fn text(name: &GeneralName) -> Option<String> {
-    match name {
-        GeneralName::DnsName(name)
-        | GeneralName::Rfc822Name(name)
-        | GeneralName::UniformResourceIdentifier(name) => {
-            Some(name.as_str().to_owned())
+/// Goes down to the one extension. All else has been read by who verified.
+fn subject_alt_name(certificate: &[u8]) -> der::Result<Option<Vec<String>>> {
+    let signed = AnyRef::from_der(certificate)?;
+    let Some(&body) = parts(signed.value())?.first() else {
+        return Ok(None);
+    };
+    let fields = parts(body.value())?;
+    let Some(list) = fields.iter().find(|p| number(p) == Some(EXTENSIONS))
+    else {
+        return Ok(None);
+    };
+    for extension in parts(AnyRef::from_der(list.value())?.value())? {
+        let fields = parts(extension.value())?;
+        // between them it may say that it is critical
+        let (Some(id), Some(value)) = (fields.first(), fields.last()) else {
+            continue;
+        };
+        if id.value() == SUBJECT_ALT_NAME {
+            let names = parts(AnyRef::from_der(value.value())?.value())?;
+            return Ok(Some(names.iter().filter_map(text).collect()));
         }
-        GeneralName::IpAddress(bytes) => {
-            let bytes = bytes.as_bytes();
-            let ip = <[u8; 4]>::try_from(bytes)
-                .map(IpAddr::from)
-                .or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from));
-            ip.ok().map(|ip| ip.to_string())
+    }
+    Ok(None)
+}
+
+/// What a sequence is of.
+fn parts(sequence: &[u8]) -> der::Result<Vec<AnyRef<'_>>> {
+    let mut reader = SliceReader::new(sequence)?;
+    let mut parts = Vec::new();
+    while !reader.is_finished() {
+        parts.push(AnyRef::decode(&mut reader)?);
+    }
+    Ok(parts)
+}
+
+fn number(part: &AnyRef<'_>) -> Option<TagNumber> {
+    match der::Tagged::tag(part) {
+        Tag::ContextSpecific { number, .. } => Some(number),
+        _ => None,
+    }
+}
+
+/// A name, if it is an address of e-mail, a DNS name, a URI or an IP address.
+fn text(name: &AnyRef<'_>) -> Option<String> {
+    let value = name.value();
+    match number(name)?.0 {
+        1 | 2 | 6 => String::from_utf8(value.to_vec()).ok(),
+        7 => {
+            let v4 = <[u8; 4]>::try_from(value).map(IpAddr::from);
+            let v6 = || <[u8; 16]>::try_from(value).map(IpAddr::from);
+            v4.or_else(|_| v6()).ok().map(|ip| ip.to_string())
         }
         _ => None,
     }

@@ -10,7 +10,6 @@ use std::{
 };
 
 use hyper::header::{HeaderName, HeaderValue};
-use serde::Deserialize;
 use tokio_rustls::rustls::{
     NamedGroup, SupportedCipherSuite, SupportedProtocolVersion,
     crypto::ring::ALL_CIPHER_SUITES,
@@ -25,6 +24,10 @@ use super::{
     tls::{Clients, Source, Tls, Wrong},
 };
 
+mod yaml;
+
+use yaml::Map;
+
 /// Headers that can be set, and the values they can have, if only some.
 const HEADERS: [(&str, &[&str]); 5] = [
     ("Content-Security-Policy", &[]),
@@ -34,17 +37,16 @@ const HEADERS: [(&str, &[&str]); 5] = [
     ("X-XSS-Protection", &[]),
 ];
 
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Default)]
 struct WebConfig {
     tls_server_config: Option<TlsServerConfig>,
-    http_server_config: Option<HttpServerConfig>,
-    basic_auth_users: Option<BTreeMap<String, String>>,
+    http2: Option<bool>,
+    headers: Vec<(String, String)>,
+    users: BTreeMap<String, String>,
     rate_limit: Option<RateLimiter>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Default)]
 struct TlsServerConfig {
     cert: String,
     key: String,
@@ -61,25 +63,10 @@ struct TlsServerConfig {
     curve_preferences: Vec<String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-struct HttpServerConfig {
-    http2: Option<bool>,
-    headers: Option<BTreeMap<String, String>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Default)]
 struct RateLimiter {
-    interval: Option<Interval>,
+    interval: Duration,
     burst: u32,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Interval {
-    Nanoseconds(u64),
-    Text(String),
 }
 
 /// Reads the file and those it names, which are relative to it.
@@ -93,24 +80,36 @@ pub(super) fn load(path: &Path, files: &mut Files) -> Result<Policy, String> {
 }
 
 fn parse(text: &str) -> Result<WebConfig, String> {
-    // not from_str, which passes over rubbish after the first document
-    let documents = serde_saphyr::from_multiple::<Option<WebConfig>>(text);
-    let mut documents = documents.map_err(|error| error.to_string())?;
-    match documents.len() {
-        0 | 1 => Ok(documents.pop().flatten().unwrap_or_default()),
-        n => Err(format!("expected one document, got {n}")),
+    const KNOWN: [&str; 4] = [
+        "tls_server_config",
+        "http_server_config",
+        "basic_auth_users",
+        "rate_limit",
+    ];
+    let mut file = Map::parse(text, &KNOWN)?;
+    let mut config = WebConfig {
+        users: file.texts_by_key("basic_auth_users")?.into_iter().collect(),
+        ..WebConfig::default()
+    };
+    let tls = file.map("tls_server_config", &TlsServerConfig::KNOWN)?;
+    config.tls_server_config = tls.map(TlsServerConfig::read).transpose()?;
+    let http = file.map("http_server_config", &["http2", "headers"])?;
+    if let Some(mut http) = http {
+        config.http2 = http.flag("http2")?;
+        config.headers = http.texts_by_key("headers")?;
     }
+    let rate = file.map("rate_limit", &["interval", "burst"])?;
+    config.rate_limit = rate.map(RateLimiter::read).transpose()?;
+    Ok(config)
 }
 
 impl WebConfig {
     fn policy(self, dir: &Path, files: &mut Files) -> Result<Policy, String> {
-        let users = self.basic_auth_users.unwrap_or_default();
-        for (name, hash) in &users {
+        for (name, hash) in &self.users {
             check_hash(hash)
                 .map_err(|text| format!("basic_auth_users.{name}: {text}"))?;
         }
-        let http = self.http_server_config.unwrap_or_default();
-        if http.http2 == Some(true) {
+        if self.http2 == Some(true) {
             let text = "http_server_config.http2: HTTP/2 is not spoken here; \
                         leave it out, or set it to false";
             return Err(text.into());
@@ -123,14 +122,50 @@ impl WebConfig {
             }
             _ => None,
         };
-        let mut policy = Policy::new(tls, &users);
-        policy.headers = headers(http.headers.unwrap_or_default())?;
+        let mut policy = Policy::new(tls, &self.users);
+        policy.headers = headers(self.headers)?;
         policy.rate = self.rate_limit.unwrap_or_default().limit()?;
         Ok(policy)
     }
 }
 
 impl TlsServerConfig {
+    const KNOWN: [&str; 13] = [
+        "cert",
+        "key",
+        "client_ca",
+        "cert_file",
+        "key_file",
+        "client_auth_type",
+        "client_ca_file",
+        "client_allowed_sans",
+        "min_version",
+        "max_version",
+        "cipher_suites",
+        "prefer_server_cipher_suites",
+        "curve_preferences",
+    ];
+
+    fn read(mut map: Map) -> Result<Self, String> {
+        let mut text = |key| map.text(key).map(Option::unwrap_or_default);
+        Ok(Self {
+            cert: text("cert")?,
+            key: text("key")?,
+            client_ca: text("client_ca")?,
+            cert_file: text("cert_file")?,
+            key_file: text("key_file")?,
+            client_auth_type: text("client_auth_type")?,
+            client_ca_file: text("client_ca_file")?,
+            client_allowed_sans: map.texts("client_allowed_sans")?,
+            min_version: map.text("min_version")?,
+            max_version: map.text("max_version")?,
+            cipher_suites: map.texts("cipher_suites")?,
+            prefer_server_cipher_suites: map
+                .flag("prefer_server_cipher_suites")?,
+            curve_preferences: map.texts("curve_preferences")?,
+        })
+    }
+
     /// As exporter-toolkit has it.
     fn is_enabled(&self) -> bool {
         let any = [
@@ -307,7 +342,7 @@ impl TlsServerConfig {
 }
 
 fn headers(
-    set: BTreeMap<String, String>,
+    set: Vec<(String, String)>,
 ) -> Result<Vec<(HeaderName, HeaderValue)>, String> {
     let headers = set.into_iter().filter(|(_, value)| !value.is_empty());
     let read = |(name, value): (String, String)| {
@@ -331,19 +366,24 @@ fn headers(
 }
 
 impl RateLimiter {
-    fn limit(self) -> Result<Option<RateLimit>, String> {
-        let interval = match self.interval {
-            None => Duration::ZERO,
-            Some(Interval::Nanoseconds(n)) => Duration::from_nanos(n),
-            Some(Interval::Text(text)) => {
-                go_duration(&text).ok_or_else(|| {
-                    format!(
-                        "rate_limit.interval: \"{text}\" is not a duration \
-                         such as 100ms or 1s"
-                    )
-                })?
-            }
+    fn read(mut map: Map) -> Result<Self, String> {
+        // a number is of nanoseconds, as in Go
+        let interval = |text: &str| match text.parse() {
+            Ok(nanos) => Some(Duration::from_nanos(nanos)),
+            Err(_) => go_duration(text),
         };
+        let duration = "a duration such as 100ms or 1s";
+        let whole = "a whole number, at least 0";
+        let interval = map.parsed("interval", duration, interval)?;
+        let burst = map.parsed("burst", whole, |text| text.parse().ok())?;
+        Ok(Self {
+            interval: interval.unwrap_or_default(),
+            burst: burst.unwrap_or_default(),
+        })
+    }
+
+    fn limit(self) -> Result<Option<RateLimit>, String> {
+        let interval = self.interval;
         match (interval.is_zero(), self.burst) {
             (true, _) => Ok(None),
             (false, 0) => Err("rate_limit.burst: expected at least 1".into()),

@@ -201,8 +201,8 @@ fn refusals_name_the_key() {
         ),
         (
             "rate_limit: { interval: soon, burst: 1 }".into(),
-            "rate_limit.interval: \"soon\" is not a duration such as 100ms \
-             or 1s"
+            "line 1: rate_limit.interval: expected a duration such as 100ms \
+             or 1s, got \"soon\""
                 .into(),
         ),
     ] {
@@ -215,9 +215,31 @@ fn refusals_name_the_key() {
         ("rate_limit: { intervall: 1s }", "intervall"),
         ("http_server_config: { http3: true }", "http3"),
         ("tls_server_config: { cert_file: /no, key_file: /no }", "/no: No"),
-        ("a: b: c", "web"),
-        ("[1, 2]", ""),
-        ("basic_auth_users: { a: x, a: y }", "a"),
+        ("a: b: c", "line 1: "),
+        ("[1, 2]", "line 1: expected keys"),
+        ("{}\n---\n{}", "line 2: a second document"),
+        ("basic_auth_users: { a: x, a: y }", "line 1: a: given twice"),
+        ("\nbasic_auth_users: [a]", "line 2: basic_auth_users: expected keys"),
+        (
+            "\n\ntls_server_config:\n  cert_fil: x",
+            "line 4: tls_server_config.cert_fil: unknown (known: cert, ",
+        ),
+        (
+            "tls_server_config: { cert_file: [x] }",
+            "line 1: tls_server_config.cert_file: expected a text",
+        ),
+        (
+            "tls_server_config: { cipher_suites: x }",
+            "line 1: tls_server_config.cipher_suites: expected a list",
+        ),
+        (
+            "http_server_config: { http2: maybe }",
+            "http_server_config.http2: expected true or false, got \"maybe\"",
+        ),
+        ("rate_limit: { burst: -1 }", "rate_limit.burst: expected a whole"),
+        ("basic_auth_users: { a: !!int 1 }", "line 1: tags are not"),
+        ("rate_limit: &a { burst: 1 }\nx: *a", "line 2: aliases are not"),
+        ("rate_limit: [[[[[[[[[[[]]]]]]]]]]]", "line 1: nested too deep"),
     ] {
         let error = load(&folder, text).err().expect(text);
         assert!(error.contains(part), "{text}: {error}");
