@@ -11,6 +11,7 @@ use std::{env, fs};
 const FUNCTIONS: &[&str] = &[
     "flux_attr_get",
     "flux_aux_get",
+    "flux_close",
     "flux_future_destroy",
     "flux_future_error_string",
     "flux_future_reset",
@@ -25,6 +26,7 @@ const FUNCTIONS: &[&str] = &[
     "flux_msg_handler_create",
     "flux_msg_handler_destroy",
     "flux_msg_handler_start",
+    "flux_open",
     "flux_request_decode",
     "flux_respond",
     "flux_respond_error",

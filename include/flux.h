@@ -70,6 +70,8 @@ typedef void (*flux_msg_handler_f)(flux_t *h,
                                    void *arg);
 
 /* handle */
+flux_t *flux_open (const char *uri, int flags);
+void flux_close (flux_t *h);
 void *flux_aux_get (flux_t *h, const char *name);
 const char *flux_attr_get (flux_t *h, const char *name);
 int flux_get_rank (flux_t *h, uint32_t *rank);

@@ -12,6 +12,7 @@ pub mod accounts;
 pub mod autoscale;
 pub mod broker;
 pub mod brokers;
+pub mod children;
 pub mod clients;
 pub mod content;
 pub mod content_sqlite;
@@ -27,6 +28,7 @@ pub mod latest;
 pub mod modules;
 pub mod nodes;
 pub mod overlay;
+pub mod parent;
 pub mod process;
 pub mod queues;
 pub mod replies;
@@ -53,6 +55,7 @@ use crate::custom::name;
 use crate::exposition::{Families, Source};
 use crate::flux::{Error, Result, Scope};
 use crate::job::{Table, Time};
+use children::Tree;
 use family::Spec;
 use health::Health;
 
@@ -173,6 +176,20 @@ pub const ALL: &[Entry] = &[
         start: subtree::start,
     },
     Entry {
+        name: "children",
+        every_rank: false,
+        on: true,
+        private: children::SPECS,
+        start: children::start,
+    },
+    Entry {
+        name: "parent",
+        every_rank: false,
+        on: true,
+        private: &[],
+        start: parent::start,
+    },
+    Entry {
         name: "modules",
         every_rank: true,
         on: true,
@@ -272,6 +289,7 @@ pub const SPECS: &[&[Spec]] = &[
     brokers::SPECS,
     overlay::SPECS,
     subtree::metrics::SPECS,
+    children::SPECS,
     modules::SPECS,
     heartbeat::SPECS,
     clients::SPECS,
@@ -361,6 +379,32 @@ pub struct Context {
     pub config: Rc<Config>,
     /// Those who want to know of others.
     pub reloads: Reloads,
+    /// What instances below this one told.
+    pub tree: Tree,
+    /// What is to be done at the end.
+    pub ends: Ends,
+}
+
+/// What is to be done when the module is unloaded, after everything else.
+#[derive(Clone, Default)]
+pub struct Ends(Rc<RefCell<Vec<End>>>);
+
+type End = Box<dyn FnOnce() -> bool>;
+
+impl Ends {
+    /// Has `f` called; it says whether all threads of its are gone.
+    pub fn push(&self, f: impl FnOnce() -> bool + 'static) {
+        self.0.borrow_mut().push(Box::new(f));
+    }
+
+    /// Does it all, and returns whether all threads are gone.
+    pub fn run(&self) -> bool {
+        let mut gone = true;
+        for end in self.0.take() {
+            gone &= end();
+        }
+        gone
+    }
 }
 
 /// What is to be done when other settings are put into force.

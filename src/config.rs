@@ -38,6 +38,8 @@ pub struct Config {
     pub brokers_period: Duration,
     /// How many brokers are named for each figure, as the worst by it.
     pub brokers_worst: usize,
+    /// How often a child instance tells its parent its totals.
+    pub parent_period: Duration,
     /// Upper bounds of the histograms of times of jobs, in seconds.
     pub buckets: Vec<f64>,
     /// The collectors that are on, by name, in the order of the list.
@@ -70,6 +72,7 @@ impl Default for Config {
             listen_ranks: Ranges::one(0, 0),
             brokers_period: Duration::from_secs(10),
             brokers_worst: 0,
+            parent_period: Duration::from_secs(10),
             buckets: DEFAULT_BOUNDS.to_vec(),
             collectors: collectors::default(),
             socket_mode: 0o600,

@@ -8,6 +8,8 @@
 //! - [`Handle`] is the broker connection that `mod_main` was given.
 //! - [`Scope`] owns what is under way in the reactor (requests, streams,
 //!   timers, services); closing it ends them all.
+//! - [`Uplink`] is a connection to another instance, which has a thread to
+//!   itself.
 //! - Every call from C into Rust passes [`callback`], and the only blocking
 //!   call is the one in [`run`].
 
@@ -21,9 +23,11 @@ mod scope;
 mod sys;
 pub mod thread;
 mod timer;
+mod uplink;
 
 pub use error::{Error, Result};
 pub use handle::{Handle, Level};
 pub use request::{Request, Role};
 pub use scope::{OnPanic, Scope};
 pub use sys::flux_t;
+pub use uplink::Uplink;

@@ -9,8 +9,9 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::collectors::children::Tree;
 use crate::collectors::health::Health;
-use crate::collectors::{self, Context, Jobs, Reloads};
+use crate::collectors::{self, Context, Ends, Jobs, Reloads};
 use crate::config::Config;
 use crate::exposition::Families;
 use crate::flux::{self, Error, Handle, Level, OnPanic, Result, Scope};
@@ -34,6 +35,7 @@ pub struct Module {
     /// The module's own requests and timers, and one scope a collector.
     scopes: Vec<Scope>,
     reloads: Reloads,
+    ends: Ends,
     listeners: Listeners,
 }
 
@@ -57,6 +59,7 @@ impl flux::run::Module for Module {
         let mut module = Self {
             scopes: vec![scope],
             reloads: Reloads::default(),
+            ends: Ends::default(),
             listeners,
         };
         match module.start(handle, args, config, rules, jobs, families, site) {
@@ -74,21 +77,22 @@ impl flux::run::Module for Module {
         }
         self.reloads.clear();
         if !self.listeners.stop(STOP_TIMEOUT) {
-            // Unloading code that still runs would crash the broker.
-            let pinned = flux::thread::pin_library();
-            handle.log(
-                Level::Error,
-                &format!(
-                    "http thread did not stop within {} s; {}",
-                    STOP_TIMEOUT.as_secs(),
-                    match pinned {
-                        true => "the library stays mapped",
-                        false => "the library could not be pinned",
-                    }
-                ),
-            );
+            let seconds = STOP_TIMEOUT.as_secs();
+            pin(handle, &format!("http thread did not stop in {seconds} s"));
+        }
+        if !self.ends.run() {
+            pin(handle, "a call to the parent instance does not return");
         }
     }
+}
+
+/// Unloading code that still runs would crash the broker.
+fn pin(handle: Handle, why: &str) {
+    let outcome = match flux::thread::pin_library() {
+        true => "the library stays mapped",
+        false => "the library could not be pinned",
+    };
+    handle.log(Level::Error, &format!("{why}; {outcome}"));
 }
 
 impl Module {
@@ -113,6 +117,7 @@ impl Module {
             .iter()
             .map(|entry| Arc::new(Health::new(entry.name)))
             .collect();
+        let tree = Tree::default();
         for (entry, health) in entries.iter().zip(all.iter()) {
             let name = format!("collector {}", entry.name);
             let scope = Scope::new(handle, &name, OnPanic::Close);
@@ -127,6 +132,8 @@ impl Module {
                 jobs: jobs.clone(),
                 config: config.clone(),
                 reloads: self.reloads.clone(),
+                tree: tree.clone(),
+                ends: self.ends.clone(),
             };
             (entry.start)(&context).map_err(|e| e.context(name))?;
         }

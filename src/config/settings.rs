@@ -194,6 +194,13 @@ pub const SETTINGS: &[Setting] = &[
         read: |config, input| put(&mut config.detail.native, input.boolean()),
     },
     Setting {
+        key: "parent-period",
+        value: "duration from 1s to 1h",
+        default: "10s",
+        help: "How often an instance that is a job tells the instance that it is a job of its totals.",
+        read: |config, input| put(&mut config.parent_period, input.period()),
+    },
+    Setting {
         key: "port",
         value: "integer from 0 to 65535",
         default: "8080",

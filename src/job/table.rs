@@ -300,6 +300,11 @@ impl Table {
         self.jobs.iter()
     }
 
+    /// Whether it is one of those.
+    pub fn has(&self, id: JobId) -> bool {
+        self.jobs.get(id).is_some()
+    }
+
     /// How many jobs are active: the sum over all states.
     pub fn active(&self) -> u64 {
         self.totals.active()

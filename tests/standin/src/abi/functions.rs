@@ -44,6 +44,15 @@ macro_rules! exports {
 
 // handle
 exports! {
+    /// There is no other instance.
+    fn flux_open(_uri: Text, _flags: c_int) -> *mut Handle {
+        fail(libc::ENOSYS);
+        ptr::null_mut()
+    }
+
+    /// Nothing was opened.
+    fn flux_close(_h: *mut Handle) {}
+
     /// Null where there is no such thing.
     fn flux_aux_get(h: &mut Handle, name: Text) -> *mut c_void {
         match (name.get().to_bytes(), &mut h.debug_flags) {
