@@ -203,6 +203,7 @@ impl Teller {
         let results = self.pending.get_or_insert_with(&mut grown);
         for (i, level) in levels.iter_mut().enumerate() {
             level.finished = results.get(i).copied().unwrap_or_default();
+            level.bound();
         }
         Report { seq: self.seq, last, levels, ..self.empty.clone() }
     }
