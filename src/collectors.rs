@@ -273,7 +273,7 @@ pub const NAMES: [(&str, bool); ALL.len()] = {
     names
 };
 
-/// All families that they expose.
+/// All families that they expose, in the order of [`ALL`].
 pub const SPECS: &[&[Spec]] = &[
     exporter::SPECS,
     jobs::metrics::SPECS,
@@ -290,6 +290,7 @@ pub const SPECS: &[&[Spec]] = &[
     overlay::SPECS,
     subtree::metrics::SPECS,
     children::SPECS,
+    &[], // parent shows nothing
     modules::SPECS,
     heartbeat::SPECS,
     clients::SPECS,

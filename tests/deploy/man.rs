@@ -101,7 +101,8 @@ fn settings() -> String {
 fn metrics() -> String {
     let mut out = String::new();
     assert_eq!(NAMES.len(), SPECS.len(), "one list for each collector");
-    for ((name, on), specs) in NAMES.iter().zip(SPECS) {
+    let shown = NAMES.iter().zip(SPECS).filter(|(_, all)| !all.is_empty());
+    for ((name, on), specs) in shown {
         let off = if *on { "" } else { " (off by default)" };
         let _ = write!(out, "\n.SS {}{off}", roff(name));
         families(&mut out, specs);
