@@ -60,7 +60,8 @@ sources = Cargo.toml Cargo.lock build.rs $(shell find src include -type f)
   deb rpm clean help flux-found
 
 build: ## build the module: target/prometheus.so (the default)
-	$(CARGO) build --release
+	@# alone: beside a library for tests it would be linked without LTO
+	$(CARGO) rustc --release --lib --crate-type cdylib
 	@# A broker may have the old one mapped: replace it, never write into it.
 	@mkdir -p target
 	@cmp -s $(built) target/prometheus.so || \

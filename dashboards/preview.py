@@ -335,7 +335,7 @@ def main():
     parser.add_argument("--interval", default="1m")
     options = parser.parse_args()
     server = Server(options.prometheus, options)
-    known = "flux_instance_info"
+    known = "flux_exporter_build_info"
     options.job = options.job or (server.values("job", known) or [""])[0]
     if not options.job:
         sys.exit(f"{options.prometheus} knows no {known}: has it scraped yet?")

@@ -43,6 +43,7 @@ mod testing;
 pub mod total;
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -479,6 +480,22 @@ impl Context {
 pub fn parse<'a, T: Deserialize<'a>>(topic: &str, reply: &'a str) -> Result<T> {
     serde_json::from_str(reply)
         .map_err(|error| Error::new(libc::EPROTO, format!("{topic}: {error}")))
+}
+
+/// An answer of `topic` that lists one twice is an error: a page with the same
+/// series twice would be refused as a whole.
+pub fn distinct<'a>(
+    topic: &str,
+    names: impl Iterator<Item = &'a str>,
+) -> Result<()> {
+    let mut seen = BTreeSet::new();
+    match names.into_iter().find(|name| !seen.insert(*name)) {
+        None => Ok(()),
+        Some(name) => {
+            let text = format!("{topic}: \"{name}\" is listed twice");
+            Err(Error::new(libc::EPROTO, text))
+        }
+    }
 }
 
 /// The table of jobs, shared with the thread that serves scrapes.

@@ -77,7 +77,7 @@ fn other_ranks_serve_what_is_theirs() {
         |script: &str| instance.flux(&["exec", "-r1", "sh", "-c", script]);
     let module = instance::module();
     on_rank_1(&format!(
-        "flux module load {} listen=127.0.0.1:0",
+        "flux module load {} listen=127.0.0.1:0 listen-ranks=all",
         module.display()
     ));
     let stats = on_rank_1("flux module stats prometheus");

@@ -69,7 +69,11 @@ fn leaves_nothing_behind(host: Host) {
     cycles(20); // what the allocator and the broker keep, they keep now
     let before = held(pid);
     cycles(CYCLES);
-    let after = held(pid);
+    // a client that is just being answered has a descriptor, too
+    let after = instance::wait_for("the descriptors to go", || {
+        let after = held(pid);
+        (after.1 <= before.1).then_some(after)
+    });
     stop.store(true, Ordering::Relaxed);
     client.join().unwrap();
     let scrapes = scrapes.load(Ordering::Relaxed);
@@ -79,7 +83,6 @@ fn leaves_nothing_behind(host: Host) {
     );
     assert!(scrapes > 0, "nothing was scraped");
     assert_eq!(after.0, before.0, "threads");
-    assert_eq!(after.1, before.1, "descriptors");
     // the broker's own log ring and content cache grow a little meanwhile
     assert!(
         after.2 < before.2 + 4096,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::family::{Family, Spec};
 use super::latest::Latest;
-use super::{Context, Jobs, parse};
+use super::{Context, Jobs, distinct, parse};
 use crate::flux::Result;
 use crate::job::outcome::Outcome;
 use crate::job::state::State;
@@ -43,7 +43,10 @@ pub fn start(context: &Context) -> Result<()> {
 pub(super) fn read(jobs: &Jobs, reply: &str) -> Result<Answer> {
     let stats: Stats = parse("job-list.job-stats", reply)?;
     let drift = drift(jobs, &stats.all.job_states);
-    Ok(Answer { retained: stats.by_queue(), drift })
+    let retained = stats.by_queue();
+    let names = retained.iter().map(|queue| &*queue.name);
+    distinct("job-list.job-stats", names)?;
+    Ok(Answer { retained, drift })
 }
 
 /// What a scrape shows.
@@ -174,6 +177,16 @@ mod tests {
         let anonymous = queues[1].results().map(|(_, count)| count);
         assert_eq!((&*queues[1].name, anonymous), ("", [0, 1, 0, 0]));
         assert_eq!(queues.len(), 2);
+    }
+
+    #[test]
+    fn a_queue_is_there_once() {
+        let jobs = Jobs::new(crate::job::Table::new([1.0].into()));
+        assert!(read(&jobs, REPLY).is_ok());
+        // without a name, as the rest of the sum
+        let reply = REPLY.replace("\"name\"", "\"namE\"");
+        let error = read(&jobs, &reply).err().unwrap();
+        assert!(error.text.ends_with("\"\" is listed twice"), "{error}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::family::{Family, Spec};
 use super::latest::Latest;
-use super::{Context, parse};
+use super::{Context, distinct, parse};
 use crate::flux::Result;
 
 const LIST: &str = "job-manager.queue-list";
@@ -54,7 +54,9 @@ pub(super) fn list(reply: &str) -> Result<Vec<String>> {
     struct List {
         queues: Vec<String>,
     }
-    parse(LIST, reply).map(|list: List| list.queues)
+    let list: List = parse(LIST, reply)?;
+    distinct(LIST, list.queues.iter().map(String::as_str))?;
+    Ok(list.queues)
 }
 
 pub(super) fn status(reply: &str) -> Result<Status> {
@@ -184,6 +186,7 @@ mod tests {
     fn reads_real_answers() {
         let queues = list(r#"{"queues":["batch","debug"]}"#).unwrap();
         assert_eq!(queues, ["batch", "debug"]);
+        assert!(list(r#"{"queues":["batch","batch"]}"#).is_err());
         let stopped = status(
             r#"{"enable":true,"start":false,"blocked":"scheduler",
                 "stop_reason":"Scheduler is offline"}"#,

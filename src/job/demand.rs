@@ -94,7 +94,7 @@ impl Demand {
     /// Since when the one that has waited longest could have been started;
     /// at most half a second earlier than that.
     pub fn oldest(&self) -> Option<Time> {
-        self.oldest.0.first_key_value().map(|(_, same)| same.earliest)
+        self.oldest.first()
     }
 }
 
@@ -162,39 +162,54 @@ impl Largest {
 }
 
 /// Times, of which the least is wanted, by the half second they are in: one
-/// entry for each would be a fifth of what is remembered of a job.
+/// entry for each would be a third of what is remembered of a job.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Oldest(BTreeMap<i64, Same>);
+struct Oldest(BTreeMap<u32, Same>);
 
 /// Times in the same half second.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Same {
     count: u32,
-    /// Of them, or of those that are gone.
-    earliest: Time,
+    /// Of them, or of those that are gone: microseconds into it.
+    earliest: u32,
 }
 
 impl Oldest {
     fn add(&mut self, time: Time) {
-        let new = Same { count: 0, earliest: time };
-        let same = self.0.entry(half_second(time)).or_insert(new);
+        let (half_second, micros) = split(time);
+        let new = Same { count: 0, earliest: micros };
+        let same = self.0.entry(half_second).or_insert(new);
         same.count += 1;
-        same.earliest = same.earliest.min(time);
+        same.earliest = same.earliest.min(micros);
     }
 
     fn remove(&mut self, time: Time) {
-        if let Some(same) = self.0.get_mut(&half_second(time)) {
+        let (half_second, _) = split(time);
+        if let Some(same) = self.0.get_mut(&half_second) {
             same.count -= 1;
             if same.count == 0 {
-                self.0.remove(&half_second(time));
+                self.0.remove(&half_second);
             }
         }
     }
+
+    fn first(&self) -> Option<Time> {
+        let (&half_second, same) = self.0.first_key_value()?;
+        let micros =
+            (i64::from(half_second) << BITS) + i64::from(same.earliest);
+        Some(Time::from_micros(micros))
+    }
 }
 
-/// Which half second, or rather 2^19 microseconds.
-fn half_second(time: Time) -> i64 {
-    time.as_micros() >> 19
+/// A half second is 2^19 microseconds.
+const BITS: u32 = 19;
+
+/// Which half second since the epoch, and microseconds into it; what is
+/// before the epoch, or after the year 2041, is in the first or the last.
+fn split(time: Time) -> (u32, u32) {
+    let last = (i64::from(u32::MAX) << BITS) | ((1 << BITS) - 1);
+    let micros = time.as_micros().clamp(0, last);
+    ((micros >> BITS) as u32, (micros & ((1 << BITS) - 1)) as u32)
 }
 
 #[cfg(test)]

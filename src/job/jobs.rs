@@ -1,8 +1,9 @@
 //! The active jobs by id, packed.
 //!
 //! They stand one after the other in a list, and a hash table has only their
-//! places in it. So the slack that a hash table needs is a few bytes a job,
-//! and a list that grows does not take memory before it is used.
+//! places in it, so the slack that a hash table needs is a few bytes a job. The
+//! list is of pieces that never move: growing takes no second copy, which the
+//! allocator would then keep.
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -11,9 +12,12 @@ use hashbrown::HashTable;
 use super::JobId;
 use super::active::Job;
 
+/// Jobs in a piece of the list; a piece is below what malloc maps by itself.
+const PIECE: usize = 1024;
+
 #[derive(Debug)]
 pub(super) struct Jobs {
-    list: Vec<(JobId, Job)>,
+    list: List,
     /// Where in the list each is; four billion jobs would be 350 GB.
     places: HashTable<u32>,
     /// So that nobody can choose ids that collide.
@@ -23,7 +27,7 @@ pub(super) struct Jobs {
 impl Default for Jobs {
     fn default() -> Jobs {
         Jobs {
-            list: Vec::new(),
+            list: List::default(),
             places: HashTable::new(),
             seed: RandomState::new().hash_one(0),
         }
@@ -31,17 +35,17 @@ impl Default for Jobs {
 }
 
 impl Jobs {
-    fn place(&self, id: JobId) -> Option<usize> {
-        let is_it = |&at: &u32| self.list[at as usize].0 == id;
-        self.places.find(hash(id, self.seed), is_it).map(|&at| at as usize)
+    fn place(&self, id: JobId) -> Option<u32> {
+        let is_it = |&at: &u32| self.list.id(at) == id;
+        self.places.find(hash(id, self.seed), is_it).copied()
     }
 
     pub(super) fn get(&self, id: JobId) -> Option<&Job> {
-        self.place(id).map(|at| &self.list[at].1)
+        self.place(id).map(|at| &self.list.at(at).1)
     }
 
     pub(super) fn get_mut(&mut self, id: JobId) -> Option<&mut Job> {
-        self.place(id).map(|at| &mut self.list[at].1)
+        self.place(id).map(|at| &mut self.list.at_mut(at).1)
     }
 
     /// Adds a job, or replaces it.
@@ -51,52 +55,96 @@ impl Jobs {
             return;
         }
         let Self { list, places, seed } = self;
-        let at = list.len() as u32;
-        list.push((id, job));
-        let again = |&at: &u32| hash(list[at as usize].0, *seed);
+        let at = list.push((id, job));
+        let again = |&at: &u32| hash(list.id(at), *seed);
         places.insert_unique(hash(id, *seed), at, again);
     }
 
     pub(super) fn remove(&mut self, id: JobId) -> Option<Job> {
         let Self { list, places, seed } = self;
-        let is_it = |&at: &u32| list[at as usize].0 == id;
+        let is_it = |&at: &u32| list.id(at) == id;
         let entry = places.find_entry(hash(id, *seed), is_it).ok()?;
         let (at, _) = entry.remove();
-        let (_, job) = list.swap_remove(at as usize);
-        // the last one has taken its place
-        if let Some(&(moved, _)) = list.get(at as usize) {
-            let last = list.len() as u32;
-            let it = places.find_mut(hash(moved, *seed), |&at| at == last);
-            if let Some(place) = it {
+        let (last, mut taken) = list.pop()?;
+        if last != at {
+            // the last one takes its place
+            let moved = hash(taken.0, *seed);
+            std::mem::swap(list.at_mut(at), &mut taken);
+            if let Some(place) = places.find_mut(moved, |&at| at == last) {
                 *place = at;
             }
         }
-        self.shrink();
-        Some(job)
-    }
-
-    /// Gives memory back after a flood of jobs, seldom enough to cost nothing.
-    fn shrink(&mut self) {
-        let Self { list, places, seed } = self;
-        if list.capacity() > 8 * list.len().max(1024) {
-            list.shrink_to(2 * list.len());
-            let again = |&at: &u32| hash(list[at as usize].0, *seed);
-            places.shrink_to(2 * list.len(), again);
+        // after a flood, and seldom enough to cost nothing
+        if places.capacity() > 8 * places.len().max(1024) {
+            let again = |&at: &u32| hash(list.id(at), *seed);
+            places.shrink_to(2 * places.len(), again);
         }
+        Some(taken.1)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (JobId, &Job)> {
-        self.list.iter().map(|(id, job)| (*id, job))
+        self.list.0.iter().flatten().map(|(id, job)| (*id, job))
     }
 
     pub(super) fn iter_mut(
         &mut self,
     ) -> impl Iterator<Item = (JobId, &mut Job)> {
-        self.list.iter_mut().map(|(id, job)| (*id, job))
+        self.list.0.iter_mut().flatten().map(|(id, job)| (*id, job))
     }
 
     pub(super) fn into_jobs(self) -> impl Iterator<Item = (JobId, Job)> {
-        self.list.into_iter()
+        self.list.0.into_iter().flatten()
+    }
+}
+
+type Entry = (JobId, Job);
+
+/// Pieces, all but the last of which are full; none is empty.
+#[derive(Debug, Default)]
+struct List(Vec<Vec<Entry>>);
+
+impl List {
+    fn at(&self, at: u32) -> &Entry {
+        &self.0[at as usize / PIECE][at as usize % PIECE]
+    }
+
+    fn at_mut(&mut self, at: u32) -> &mut Entry {
+        &mut self.0[at as usize / PIECE][at as usize % PIECE]
+    }
+
+    fn id(&self, at: u32) -> JobId {
+        self.at(at).0
+    }
+
+    fn len(&self) -> usize {
+        let last = self.0.last().map_or(PIECE, Vec::len);
+        (self.0.len() * PIECE + last).saturating_sub(PIECE)
+    }
+
+    /// Returns the place.
+    fn push(&mut self, entry: Entry) -> u32 {
+        let at = self.len() as u32;
+        match self.0.last_mut().filter(|piece| piece.len() < PIECE) {
+            Some(piece) => piece.push(entry),
+            None => {
+                // the first grows as it must, for most have few jobs
+                let room = if self.0.is_empty() { 0 } else { PIECE };
+                let mut piece = Vec::with_capacity(room);
+                piece.push(entry);
+                self.0.push(piece);
+            }
+        }
+        at
+    }
+
+    /// Takes out the last one; returns the place too.
+    fn pop(&mut self) -> Option<(u32, Entry)> {
+        let piece = self.0.last_mut()?;
+        let entry = piece.pop()?;
+        if piece.is_empty() {
+            self.0.pop();
+        }
+        Some((self.len() as u32, entry))
     }
 }
 
@@ -158,7 +206,8 @@ mod tests {
         for id in 0..99_000 {
             jobs.remove(id);
         }
-        assert!(jobs.list.capacity() < 20_000);
+        assert_eq!(jobs.list.len(), 1_000);
+        assert_eq!(jobs.list.0.len(), 1);
         assert!(jobs.places.capacity() < 20_000);
         assert!((99_000..100_000).all(|id| jobs.get(id).is_some()));
     }

@@ -22,6 +22,11 @@ impl Time {
         Time(micros.max(i64::MIN + 1))
     }
 
+    /// That many microseconds since the epoch.
+    pub fn from_micros(micros: i64) -> Time {
+        Time(micros)
+    }
+
     /// Seconds since the epoch.
     pub fn as_secs(self) -> f64 {
         self.0 as f64 / 1e6

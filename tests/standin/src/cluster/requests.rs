@@ -1,6 +1,7 @@
 //! The services, with the payloads and the errors of Flux's.
 
 use std::collections::BTreeMap;
+use std::iter::empty;
 
 use serde_json::{Value, json};
 
@@ -101,6 +102,8 @@ impl Cluster {
             jobs.into_iter().map(|(id, job)| job.response(id, &job.log));
         let sentinel = r#"{"id":-1,"events":[]}"#.to_owned();
         reply.send(lines.chain([sentinel]).map(|line| Ok(c_text(&line))));
+        // modules that went without a word hold nothing any more
+        self.listeners.retain(|listener| listener.send(empty()));
         self.listeners.push(reply);
     }
 
