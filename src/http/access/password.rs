@@ -223,13 +223,14 @@ mod tests {
             let busy = tokio::task::spawn_blocking(move || wait.wait());
             let mut other =
                 Box::pin(users.check("other", b"secret", Peer::Unix));
-            std::future::poll_fn(|cx| {
-                assert!(other.as_mut().poll(cx).is_pending());
-                std::task::Poll::Ready(())
+            let first = std::future::poll_fn(|cx| {
+                std::task::Poll::Ready(other.as_mut().poll(cx))
             })
             .await;
+            // before anything can fail: the thread is waited for
             gate.wait();
             busy.await.unwrap();
+            assert!(first.is_pending());
             assert_eq!(other.await, Verdict::Wrong);
         });
     }
