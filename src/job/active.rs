@@ -1,4 +1,4 @@
-//! What is remembered of one active job: 80 bytes, and while it has an
+//! What is remembered of one active job: 72 bytes, and while it has an
 //! allocation about 64 more.
 
 use super::Time;
@@ -22,10 +22,9 @@ pub struct Job {
     pub(super) start: Time,
     /// When it came into CLEANUP.
     pub(super) end: Time,
-    /// What it asks for, or from alloc on what it was given.
+    /// What it asks for, or from alloc on what it was given. Where it asks
+    /// for slots, they are in the place of the nodes; see [`Job::slots`].
     pub(super) size: Resources,
-    /// The slots it asks for.
-    pub(super) slots: u32,
     /// Its allocation, from when it begins until it ends.
     pub(super) held: Option<Box<Held>>,
     /// How many stored events have been applied; see [`Kind::is_stored`].
@@ -40,12 +39,7 @@ pub struct Job {
     pub(super) state: State,
     /// The exception of lowest severity, the earliest of equals.
     pub(super) exception: Option<(u8, ExceptionType)>,
-    pub(super) success: bool,
-    pub(super) slot_only: bool,
-    /// It asks for whole nodes.
-    pub(super) exclusive: bool,
-    pub(super) urgency_zero: bool,
-    pub(super) priority_zero: bool,
+    pub(super) flags: Flags,
 }
 
 impl Job {
@@ -57,7 +51,6 @@ impl Job {
             start: Time::UNSET,
             end: Time::UNSET,
             size: Resources::default(),
-            slots: 0,
             held: None,
             seen: 0,
             generation,
@@ -65,11 +58,7 @@ impl Job {
             queue,
             state: State::New,
             exception: None,
-            success: false,
-            slot_only: false,
-            exclusive: false,
-            urgency_zero: false,
-            priority_zero: false,
+            flags: Flags::default(),
         }
     }
 
@@ -85,16 +74,25 @@ impl Job {
 
     /// Whether its user or an administrator keeps it from being scheduled.
     pub fn is_held(&self) -> bool {
+        let urgency_zero = self.flags.has(Flags::URGENCY_ZERO);
         match self.state {
-            State::Priority => self.urgency_zero,
-            State::Sched => self.urgency_zero || self.priority_zero,
+            State::Priority => urgency_zero,
+            State::Sched => {
+                urgency_zero || self.flags.has(Flags::PRIORITY_ZERO)
+            }
             _ => false,
         }
     }
 
     /// Whether it asks for slots and leaves the number of nodes open.
     pub fn is_slot_only(&self) -> bool {
-        self.slot_only
+        self.flags.has(Flags::SLOT_ONLY)
+    }
+
+    /// The slots it asks for, if that is what it does and as long as it does.
+    pub(super) fn slots(&self) -> Option<u32> {
+        let asks = self.is_slot_only() && !self.alloc.is_set();
+        asks.then_some(self.size.nodes)
     }
 
     /// Whether nothing keeps it from being started but want of resources,
@@ -116,26 +114,58 @@ impl Job {
             State::Depend | State::Priority | State::Sched
         );
         if self.held.is_some() || (asks && !self.alloc.is_set()) {
-            self.size
+            match self.slots() {
+                // an open number of nodes counts as none
+                Some(_) => Resources { nodes: 0, ..self.size },
+                None => self.size,
+            }
         } else {
             Resources::default()
         }
     }
 
     pub(super) fn set_request(&mut self, request: Request) {
-        self.slot_only = request.nodes.is_none();
-        self.exclusive = request.exclusive;
-        self.slots = request.slots;
-        self.size = request.into();
+        self.flags.set(Flags::SLOT_ONLY, request.nodes.is_none());
+        self.flags.set(Flags::EXCLUSIVE, request.exclusive);
+        self.size = Resources {
+            nodes: request.nodes.unwrap_or(request.slots),
+            cores: request.cores,
+            gpus: request.gpus,
+        };
     }
 
     pub(super) fn outcome(&self) -> Outcome {
-        Outcome::decide(self.success, self.exception.map(|(_, kind)| kind))
+        let success = self.flags.has(Flags::SUCCESS);
+        Outcome::decide(success, self.exception.map(|(_, kind)| kind))
     }
 
     pub(super) fn cause(&self) -> Cause {
         let fatal = self.exception.filter(|&(severity, _)| severity == 0);
         Cause::decide(fatal.map(|(_, kind)| kind), self.finish.flatten())
+    }
+}
+
+/// What of a job is so or not, a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Flags(u8);
+
+impl Flags {
+    pub(super) const SUCCESS: Flags = Flags(1);
+    pub(super) const SLOT_ONLY: Flags = Flags(1 << 1);
+    /// It asks for whole nodes.
+    pub(super) const EXCLUSIVE: Flags = Flags(1 << 2);
+    pub(super) const URGENCY_ZERO: Flags = Flags(1 << 3);
+    pub(super) const PRIORITY_ZERO: Flags = Flags(1 << 4);
+
+    pub(super) fn has(self, flag: Flags) -> bool {
+        self.0 & flag.0 != 0
+    }
+
+    pub(super) fn set(&mut self, flag: Flags, so: bool) {
+        match so {
+            true => self.0 |= flag.0,
+            false => self.0 &= !flag.0,
+        }
     }
 }
 
@@ -154,4 +184,4 @@ pub(super) struct Held {
 }
 
 // with its id and its share of the index, at most 100 bytes a job
-const _: () = assert!(size_of::<Job>() <= 80);
+const _: () = assert!(size_of::<Job>() <= 72);

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::Time;
-use super::active::Job;
+use super::active::{Flags, Job};
 use super::resources::{Resources, Sizes};
 use crate::resource::Capacity;
 
@@ -111,21 +111,22 @@ fn need(job: &Job, capacity: Option<Capacity>) -> Need {
     let Some(capacity) = capacity else {
         return Need::Possible { sizes, parts: 0, nodes };
     };
-    if job.exclusive {
+    if job.flags.has(Flags::EXCLUSIVE) {
         // whole nodes, of which the largest is the best guess there is
         let all = |of: u32| u64::from(nodes) * u64::from(of);
         sizes.cores = sizes.cores.max(all(capacity.node_cores));
         sizes.gpus = sizes.gpus.max(all(capacity.node_gpus));
     }
     // what must be on one node, and how much of it the largest has room for
-    let pieces = if job.slot_only { job.slots } else { nodes }.max(1);
+    let slots = job.slots();
+    let pieces = slots.unwrap_or(nodes).max(1);
     let fits = |asked: u32, room: u32| match asked.div_ceil(pieces) {
         0 => u32::MAX,
         each => room / each,
     };
     let room =
         fits(cores, capacity.node_cores).min(fits(gpus, capacity.node_gpus));
-    let (nodes, parts) = match (job.slot_only, room.max(1)) {
+    let (nodes, parts) = match (slots.is_some(), room.max(1)) {
         (false, _) => (nodes, 0),
         (true, room) => {
             let parts = u64::from(pieces) * PARTS / u64::from(room);
@@ -273,7 +274,7 @@ mod tests {
     #[test]
     fn whole_nodes_count_whole() {
         let mut job = job(Some(2), 2, 2, 0);
-        job.exclusive = true;
+        job.flags.set(Flags::EXCLUSIVE, true);
         let mut demand = Demand::default();
         demand.enter(&job, CAPACITY);
         let want = Sizes { nodes: 2, cores: 16, gpus: 4 };

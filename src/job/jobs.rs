@@ -161,8 +161,8 @@ mod tests {
 
     use super::*;
 
-    fn job(slots: u32) -> Job {
-        Job { slots, ..Job::new(0, 0) }
+    fn job(seen: u32) -> Job {
+        Job { seen, ..Job::new(0, 0) }
     }
 
     /// Compares with a map, through thousands of arrivals and departures.
@@ -183,15 +183,15 @@ mod tests {
                     map.insert(id, round);
                 }
                 false => {
-                    let gone = jobs.remove(id).map(|job| job.slots);
+                    let gone = jobs.remove(id).map(|job| job.seen);
                     assert_eq!(gone, map.remove(&id));
                 }
             }
             let id = (random() % 3_000) << 24;
-            let found = jobs.get(id).map(|job| job.slots);
+            let found = jobs.get(id).map(|job| job.seen);
             assert_eq!(found, map.get(&id).copied());
         }
-        let mut all: Vec<_> = jobs.iter().map(|(i, j)| (i, j.slots)).collect();
+        let mut all: Vec<_> = jobs.iter().map(|(i, j)| (i, j.seen)).collect();
         all.sort_unstable();
         assert!(all.len() > 100);
         assert_eq!(all, map.into_iter().collect::<Vec<_>>());

@@ -6,8 +6,8 @@
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
+use super::Malformed;
 use super::idset::{self, Ranges};
-use super::{Malformed, jobspec::Request};
 use crate::resource::Span;
 
 /// Sizes of one job.
@@ -61,17 +61,6 @@ impl Allocation {
 
 fn narrow(n: u64) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
-}
-
-impl From<Request> for Resources {
-    /// An open number of nodes counts as none.
-    fn from(request: Request) -> Resources {
-        Resources {
-            nodes: request.nodes.unwrap_or(0),
-            cores: request.cores,
-            gpus: request.gpus,
-        }
-    }
 }
 
 /// Sizes of many jobs.

@@ -3,7 +3,7 @@
 use serde_json::value::RawValue;
 
 use super::accounts;
-use super::active::{Held, Job};
+use super::active::{Flags, Held, Job};
 use super::apply::{Flaw, Mode, end_allocation};
 use super::event::{
     Alloc, Event, Exception, Finish, JobspecUpdate, Kind, Priority, Urgency,
@@ -85,7 +85,7 @@ impl<'a> Step<'a> {
         if !self.job.submit.is_set() {
             self.job.submit = self.at;
             let Urgency { urgency } = self.context()?;
-            self.job.urgency_zero = urgency == 0;
+            self.job.flags.set(Flags::URGENCY_ZERO, urgency == 0);
         }
         Ok(())
     }
@@ -101,14 +101,14 @@ impl<'a> Step<'a> {
     fn priority(&mut self) -> Stepped {
         if self.job.state.is_queued() {
             let Priority { priority } = self.context()?;
-            self.job.priority_zero = priority == 0;
+            self.job.flags.set(Flags::PRIORITY_ZERO, priority == 0);
         }
         self.advance(Kind::Priority, false)
     }
 
     fn urgency(&mut self) -> Stepped {
         let Urgency { urgency } = self.context()?;
-        self.job.urgency_zero = urgency == 0;
+        self.job.flags.set(Flags::URGENCY_ZERO, urgency == 0);
         self.advance(Kind::Urgency, false)
     }
 
@@ -242,7 +242,9 @@ impl<'a> Step<'a> {
         job.finish.get_or_insert_default();
         if let Ok(status) = status {
             let fatal = matches!(job.exception, Some((0, _)));
-            job.success |= status == 0 && !fatal;
+            if status == 0 && !fatal {
+                job.flags.set(Flags::SUCCESS, true);
+            }
             job.finish = Some(Some(Cause::of_status(status)));
         }
         self.advance(Kind::Finish, false)?;

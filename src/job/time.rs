@@ -17,8 +17,9 @@ impl Time {
     /// Converts seconds since the epoch; out of range saturates and not a
     /// number is the epoch.  Never [`Time::UNSET`].
     pub fn from_secs(secs: f64) -> Time {
-        // `as` saturates and turns NaN into 0
-        let micros = (secs * 1e6).round() as i64;
+        // `as` saturates, cuts off and turns NaN into 0; f64::round is a call
+        let micros = secs * 1e6;
+        let micros = (micros + 0.5_f64.copysign(micros)) as i64;
         Time(micros.max(i64::MIN + 1))
     }
 

@@ -278,6 +278,7 @@ impl Totals {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::job::active::Flags;
     use crate::job::demand::Demand;
     use crate::job::resources::{Resources, Sizes};
 
@@ -320,11 +321,11 @@ mod tests {
         let mut t = totals();
         let mut job = Job::new(t.intern("batch"), 0);
         job.size = Resources { nodes: 2, cores: 8, gpus: 1 };
-        job.slot_only = true;
+        job.flags.set(Flags::SLOT_ONLY, true);
         for state in State::ACTIVE {
             for urgency_zero in [false, true] {
                 job.state = state;
-                job.urgency_zero = urgency_zero;
+                job.flags.set(Flags::URGENCY_ZERO, urgency_zero);
                 t.enter(1, &job);
                 assert_eq!(t.active(), 1);
                 t.leave(1, &job);
