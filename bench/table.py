@@ -46,6 +46,7 @@ class Row:
     others: list = ()
     target: Target = None
     note: str = ""
+    headline: bool = False  # one of the few that the README has, met or not
 
     @property
     def value(self):
@@ -85,6 +86,18 @@ def markdown(rows):
     lines = ["| " + " | ".join(map(str.ljust, line, widths)) + " |" for line in cells]
     rule = "| " + " | ".join("-" * width for width in widths) + " |"
     return [lines[0], rule, *lines[1:]]
+
+
+def headlines(rows):
+    """The few rows that say most, and how many of all meet their targets."""
+    bound = [row for row in rows if row.target]
+    met = sum(row.target.met(row) for row in bound)
+    said = f"{met} of {len(bound)} figures that have a target meet it"
+    return [
+        *markdown([row for row in rows if row.headline]),
+        "",
+        f"{said}; [all of them](docs/performance.md), and what bounds each.",
+    ]
 
 
 def seconds(value):

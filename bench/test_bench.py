@@ -7,9 +7,20 @@ import runpy
 import unittest
 from pathlib import Path
 
+import instance
 import readme
 from recording import whole_lives
-from table import Row, Target, at_least, at_most, markdown, seconds, size, times
+from table import (
+    Row,
+    Target,
+    at_least,
+    at_most,
+    headlines,
+    markdown,
+    seconds,
+    size,
+    times,
+)
 
 
 class Table(unittest.TestCase):
@@ -52,6 +63,16 @@ class Table(unittest.TestCase):
         self.assertEqual(cells[2:], [wanted, ["size", "3.20 MB", "", "", "", ""]])
         self.assertEqual(len(set(map(len, lines))), 1, "columns are aligned")
 
+    def test_headlines_count_what_they_leave_out(self):
+        rows = [
+            Row("told", [3], others=[2], target=at_most(1.1), headline=True),
+            Row("left out", [2], others=[2], target=at_most(1.1)),
+            Row("without a target", [2]),
+        ]
+        lines = headlines(rows)
+        self.assertEqual(lines[:3], markdown(rows[:1]))
+        self.assertRegex(lines[-1], "^1 of 2 figures .*docs/performance.md")
+
     def test_figures(self):
         self.assertEqual(seconds(71.4e-6), "71.4 us")
         self.assertEqual(seconds(0.0123), "12.3 ms")
@@ -66,13 +87,15 @@ class Readme(unittest.TestCase):
     def test_only_what_is_between_the_comments_is_replaced(self):
         page = f"a\n\n{readme.BEGIN}\nold\n\n{readme.END}\nb\n"
         wanted = f"a\n\n{readme.BEGIN}\nnew\n\n{readme.END}\nb\n"
-        self.assertEqual(readme.put(page, "new"), wanted)
+        self.assertEqual(readme.put(page, "new", "x.md"), wanted)
         for lost in [readme.BEGIN, readme.END]:
-            with self.assertRaisesRegex(ValueError, "README.md: no "):
-                readme.put(page.replace(lost, ""), "new")
+            with self.assertRaisesRegex(ValueError, "x.md: no "):
+                readme.put(page.replace(lost, ""), "new", "x.md")
 
-    def test_the_readme_has_them(self):
-        self.assertIn("\nnew\n", readme.put(readme.README.read_text(), "new"))
+    def test_both_pages_have_them(self):
+        for page in [readme.README, readme.PAGE]:
+            text = (instance.ROOT / page).read_text()
+            self.assertIn("\nnew\n", readme.put(text, "new", page))
 
 
 class Recording(unittest.TestCase):

@@ -12,7 +12,7 @@ stage() {
     "$@" >/dev/null
     doc=$DESTDIR/usr/share/doc/flux-prometheus
     install -d "$doc/dashboards" "$doc/rules"
-    install -m 644 README.md CHANGELOG.md "$doc/"
+    install -m 644 README.md SECURITY.md CHANGELOG.md "$doc/"
     install -m 644 LICENSE "$doc/copyright"
     install -m 644 dashboards/*.json "$doc/dashboards/"
     install -m 644 rules/recording.yml rules/alerts.yml "$doc/rules/"

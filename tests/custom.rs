@@ -19,7 +19,7 @@ scenarios! {
     private_mode_keeps_it_to_this_machine
 }
 
-const README: &str = include_str!("../README.md");
+const PAGE: &str = include_str!("../docs/extending.md");
 
 const UPDATE: &str = "prometheus.update";
 
@@ -198,16 +198,16 @@ fn metric(instance: &Instance, script: &str) -> (Option<i32>, String) {
     (output.status.code(), text)
 }
 
-/// A code block of the README's section on this, by language.
+/// A code block of the page's section on this, by language.
 fn example(language: &str) -> &'static str {
-    let section = README.split("\n### Publish\n").nth(1).unwrap();
+    let section = PAGE.split("\n## Publish\n").nth(1).unwrap();
     let block = section.split(&format!("```{language}\n")).nth(1).unwrap();
     block.split("```").next().unwrap()
 }
 
 #[test]
-fn the_readmes_examples_work() {
-    if skip("the_readmes_examples_work") {
+fn the_pages_examples_work() {
+    if skip("the_pages_examples_work") {
         return;
     }
     let instance = Instance::start(&["--test-size=2"]);
@@ -314,7 +314,7 @@ fn guests_publish_where_they_may_and_as_themselves() {
     instance.flux(&["module", "remove", "prometheus"]);
 }
 
-/// What the job manager runs, with the README's lines in it.
+/// What the job manager runs, with the page's lines in it.
 const PLUGIN: &str = r#"
 #include <flux/core.h>
 #include <flux/jobtap.h>
@@ -377,6 +377,6 @@ fn compile(folder: &Path) -> Option<String> {
         .stdin(Stdio::null())
         .status()
         .ok()?;
-    assert!(compiled.success(), "the README's example does not compile");
+    assert!(compiled.success(), "the page's example does not compile");
     Some(plugin)
 }

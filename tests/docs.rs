@@ -1,4 +1,4 @@
-//! The README's tables say what the code says.
+//! The tables below docs/ say what the code says.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are test code too
 
@@ -18,8 +18,10 @@ use instance::{Instance, scrape, skip, wait_for};
 use prometheus::Registry;
 use prometheus::proto::{LabelPair, MetricFamily, MetricType};
 
-const README: &str = include_str!("../README.md");
 const AUTOSCALING: &str = include_str!("../docs/autoscaling.md");
+const ENDPOINT: &str = include_str!("../docs/endpoint.md");
+const METRICS: &str = include_str!("../docs/metrics.md");
+const SETTINGS_PAGE: &str = include_str!("../docs/settings.md");
 
 /// How families begin that only Fluxion has figures for. It is no part of
 /// flux-core, so its pages are not here to be compared.
@@ -32,8 +34,8 @@ type Row = Vec<String>;
 fn settings() {
     let code =
         SETTINGS.iter().map(|s| row([s.key, s.value, s.default, s.help]));
-    let readme = table("## Settings", &["key", "value", "default", "meaning"]);
-    compare(code.collect(), readme);
+    let columns = ["key", "value", "default", "meaning"];
+    compare(code.collect(), rows(SETTINGS_PAGE, "# Settings", &columns));
 }
 
 #[test]
@@ -56,19 +58,19 @@ fn paths_and_fields() {
     let path = |label: &&LabelPair| label.name() == "path";
     let code: BTreeSet<_> =
         labels.filter_map(|l| Some(l.iter().find(path)?.value())).collect();
-    let readme = table("### Labels", &["label", "values"]);
-    let row = readme.iter().find(|row| row[0] == "path").unwrap();
+    let labels = rows(METRICS, "## Labels", &["label", "values"]);
+    let row = labels.iter().find(|row| row[0] == "path").unwrap();
     let words = row[1].split(", ").filter_map(|v| v.split(' ').next());
     assert_eq!(code, words.collect());
-    let endpoint = table("## Endpoint", &["path", "answer"]);
+    let endpoint = rows(ENDPOINT, "# Endpoint", &["path", "answer"]);
     let paths = endpoint.iter().filter_map(|row| row[0].split(' ').next());
     let all: BTreeSet<_> = paths.chain(["other"]).collect();
     assert_eq!(code, all);
 
     let specs = collectors::SPECS.iter().copied().flatten();
     let fields = specs.filter_map(|s| s.name.strip_prefix("flux_autoscale_"));
-    let readme = rows(AUTOSCALING, "## Autoscale", &["field", "meaning"]);
-    let shown: BTreeSet<_> = readme[0][0].split(", ").collect();
+    let page = rows(AUTOSCALING, "## Autoscale", &["field", "meaning"]);
+    let shown: BTreeSet<_> = page[0][0].split(", ").collect();
     assert_eq!(fields.collect::<BTreeSet<_>>(), shown);
 }
 
@@ -84,7 +86,7 @@ fn metrics_of_a_real_broker() {
     instance.load_args(&[], &[listen, "collectors=all", "brokers-worst=1"]);
     let address = instance.address("prometheus");
     let fluxion = |row: &Row| FLUXION.iter().any(|f| row[0].starts_with(f));
-    let readme: Vec<Row> = metrics_table()
+    let documented: Vec<Row> = metrics_table()
         .into_iter()
         .filter(|row| !fluxion(row))
         .map(|row| [0, 1, 3].map(|i| row[i].clone()).into())
@@ -93,10 +95,10 @@ fn metrics_of_a_real_broker() {
     let page = wait_for("a page with all metrics", || {
         let page = scrape::fetch(&address, "/metrics").body;
         let names = page.lines().filter(|l| l.starts_with("# TYPE ")).count();
-        (names >= readme.len()).then_some(page)
+        (names >= documented.len()).then_some(page)
     });
     instance.flux(&["module", "remove", "prometheus"]);
-    compare(headers(&page), readme);
+    compare(headers(&page), documented);
 }
 
 /// What is collected is what its specs say: nothing else would tell.
@@ -174,7 +176,7 @@ fn kind(kind: MetricType) -> &'static str {
         MetricType::COUNTER => "counter",
         MetricType::GAUGE => "gauge",
         MetricType::HISTOGRAM => "histogram",
-        other => panic!("{other:?} is not in the README's vocabulary"),
+        other => panic!("{other:?} is not in the pages' vocabulary"),
     }
 }
 
@@ -182,10 +184,16 @@ fn row<const N: usize>(cells: [&str; N]) -> Row {
     cells.map(str::to_owned).into()
 }
 
-/// Name, type, labels and meaning of what the README lists.
+/// Name, type, labels and meaning of all families: a table for each topic.
 fn metrics_table() -> Vec<Row> {
     let columns = ["name", "type", "labels", "meaning", "source"];
-    let mut rows = table("## Metrics", &columns);
+    let topics = METRICS
+        .lines()
+        .skip_while(|line| *line != "## Families")
+        .take_while(|line| *line != "### Sources")
+        .filter(|line| line.starts_with("### "));
+    let mut rows: Vec<_> =
+        topics.flat_map(|topic| rows(METRICS, topic, &columns)).collect();
     for row in &mut rows {
         let source = row.pop();
         assert!(source.is_some_and(|s| !s.is_empty()), "{row:?}: no source");
@@ -194,12 +202,7 @@ fn metrics_table() -> Vec<Row> {
     rows
 }
 
-/// The rows of the README's first table below a heading.
-fn table(heading: &str, columns: &[&str]) -> Vec<Row> {
-    rows(README, heading, columns)
-}
-
-/// Those of any page, without their markup.
+/// The rows of a page's first table below a heading, without their markup.
 fn rows(page: &str, heading: &str, columns: &[&str]) -> Vec<Row> {
     let mut lines = page
         .lines()
@@ -225,7 +228,7 @@ fn compare(left: Vec<Row>, right: Vec<Row>) {
     };
     assert!(
         left == right,
-        "only in the code:{}\nonly in the README, or the specs:{}",
+        "only in the code:{}\nonly in the page, or the specs:{}",
         only(&left, &right),
         only(&right, &left),
     );

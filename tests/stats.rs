@@ -14,7 +14,7 @@ scenarios! {
     a_wrong_path_is_told_by_name
 }
 
-const README: &str = include_str!("../README.md");
+const PAGE: &str = include_str!("../docs/extending.md");
 
 fn configure(instance: &Instance, text: &str) -> Output {
     let script = format!("flux config load <<'END'\n{text}\nEND\n");
@@ -117,13 +117,13 @@ fn a_wrong_path_is_told_by_name(host: Host) {
     instance.flux(&["module", "remove", "prometheus"]);
 }
 
-/// The README's examples, beside what `flux module stats` says.
+/// The page's examples, beside what `flux module stats` says.
 #[test]
-fn the_readmes_examples_work() {
-    if skip("the_readmes_examples_work") {
+fn the_pages_examples_work() {
+    if skip("the_pages_examples_work") {
         return;
     }
-    let section = README.split("\n### Map\n").nth(1).unwrap();
+    let section = PAGE.split("\n## Map\n").nth(1).unwrap();
     let config = section.split("```toml\n").nth(1).unwrap();
     let config = config.split("```").next().unwrap();
     // of Fluxion there may be none

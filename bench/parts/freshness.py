@@ -64,6 +64,7 @@ def show(one, times):
             [worst(replied)],
             seconds,
             target=TARGET,
+            headline=True,
         ),
     ]
     if one.name == "Flux":

@@ -17,9 +17,8 @@ def rows():
     held, _ = load(plan.HELD)
     target = Target(100, absolute=True, text="100 B")
     memory = [(held - base) / plan.HELD]
-    table = [
-        Row(f"memory of an active job, of {plan.HELD:,}", memory, size, target=target)
-    ]
+    what = f"memory of an active job, of {plan.HELD:,}"
+    table = [Row(what, memory, size, target=target, headline=True)]
     table.append(load_times(instance.Simulated, plan.LOADED))
     if instance.FLUX:
         table.append(load_times(instance.Flux, plan.FLUX[-1]))

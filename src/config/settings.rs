@@ -1,5 +1,5 @@
-//! The list of settings: what the known keys are, and what the README says
-//! of each (a test compares the two), and how its value is read.
+//! The list of settings: what the known keys are, and what docs/settings.md
+//! says of each (a test compares the two), and how its value is read.
 
 use crate::collectors::subtree::report::MAX_WORST;
 

@@ -2,8 +2,8 @@
 //!
 //! It shows the families that begin with `flux_autoscale_` under the rest of
 //! their names, and in `queues` those of `flux_queue_*` that say the same of
-//! a queue. What the object has is in the README, and stays: a field that
-//! goes away or changes its meaning makes a new [`VERSION`].
+//! a queue. What the object has is in docs/autoscaling.md, and stays: a field
+//! that goes away or changes its meaning makes a new [`VERSION`].
 
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};

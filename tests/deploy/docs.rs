@@ -55,11 +55,11 @@ fn moving_in_leads_to_metrics_that_exist() {
 /// Label values too: a state that is not there is an empty graph.
 #[test]
 fn moving_in_asks_for_values_that_exist() {
-    let readme = tools::text("README.md");
-    let values: BTreeSet<_> = readme
+    let metrics = tools::text("docs/metrics.md");
+    let values: BTreeSet<_> = metrics
         .lines()
-        .skip_while(|line| *line != "### Labels")
-        .take_while(|line| *line != "### Definitions")
+        .skip_while(|line| *line != "## Labels")
+        .take_while(|line| *line != "## Definitions")
         .flat_map(code)
         .collect();
     let page = tools::text("docs/moving-in.md");
@@ -107,7 +107,7 @@ pub fn moving_in_has_expressions(prometheus: &Prometheus) {
     }
 }
 
-/// `flux module stats` prints what the README's table says, and no more.
+/// `flux module stats` prints what docs/operating.md says, and no more.
 #[test]
 fn stats_are_as_documented() {
     let instance = Host::Standin.start(&[]);
@@ -115,8 +115,8 @@ fn stats_are_as_documented() {
     let mut keys = BTreeSet::new();
     flatten("", &instance.stats("prometheus"), &mut keys);
     instance.flux(&["module", "remove", "prometheus"]);
-    let readme = tools::text("README.md");
-    let documented: BTreeSet<_> = readme
+    let page = tools::text("docs/operating.md");
+    let documented: BTreeSet<_> = page
         .lines()
         .skip_while(|line| *line != "## Troubleshooting")
         .skip_while(|line| !line.starts_with("| ---"))
@@ -166,15 +166,18 @@ fn anchors(page: &str) -> BTreeSet<String> {
 
 #[test]
 fn links_lead_somewhere() {
-    let mut pages = vec!["README.md".to_owned(), "SECURITY.md".to_owned()];
-    pages.extend(below("docs", ".md").iter().map(|path| {
-        format!("docs/{}", path.file_name().unwrap().to_str().unwrap())
-    }));
+    let mut pages = ["README.md", "SECURITY.md", "CHANGELOG.md"]
+        .map(str::to_owned)
+        .to_vec();
+    pages.extend(["fuzz/README.md", "tests/standin/README.md"].map(Into::into));
+    pages.extend(below_docs());
     let mut checked = 0;
     for page in pages {
         let text = tools::text(&page);
-        for link in text.split("](").skip(1) {
-            let link = link.split(')').next().unwrap();
+        let links = text.split("](").skip(1).map(|rest| (rest, ')'));
+        let pictures = text.split("src=\"").skip(1).map(|rest| (rest, '"'));
+        for (rest, end) in links.chain(pictures) {
+            let link = rest.split(end).next().unwrap();
             if link.starts_with("http") {
                 continue;
             }
@@ -192,5 +195,28 @@ fn links_lead_somewhere() {
             checked += 1;
         }
     }
-    assert!(checked > 30, "{checked} links");
+    assert!(checked > 80, "{checked} links");
+}
+
+/// The pages below docs/, from the root.
+fn below_docs() -> impl Iterator<Item = String> {
+    let name = |path: std::path::PathBuf| {
+        format!("docs/{}", path.file_name().unwrap().to_str().unwrap())
+    };
+    below("docs", ".md").into_iter().map(name)
+}
+
+/// A page that nothing leads to is not read.
+#[test]
+fn the_readme_leads_to_every_page() {
+    let readme = tools::text("README.md");
+    for page in below_docs() {
+        assert!(readme.contains(&format!("| [{}]({page}) |", title(&page))));
+    }
+}
+
+/// The heading at the top of a page, which is what links call it.
+fn title(page: &str) -> String {
+    let text = tools::text(page);
+    text.lines().next().unwrap().trim_start_matches("# ").to_owned()
 }

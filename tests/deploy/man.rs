@@ -141,11 +141,11 @@ fn family(
     entry(out, &format!("\\fB{name}\\fR ({kind}{labels})"), help);
 }
 
-/// What `flux module stats` prints, from the README's table.
+/// What `flux module stats` prints, from the table of docs/operating.md.
 fn stats() -> String {
-    let readme = tools::text("README.md");
+    let page = tools::text("docs/operating.md");
     let mut out = String::new();
-    let rows = readme
+    let rows = page
         .lines()
         .skip_while(|line| *line != "## Troubleshooting")
         .skip_while(|line| !line.starts_with("| ---"))

@@ -1,7 +1,8 @@
 """What Flux says of itself, turned into what /metrics has to say.
 
 From job-list, the eventlogs, jobspecs and Rs, the resource module and the
-queues; after the definitions in README.md, and not after the module's code.
+queues; after the definitions in docs/metrics.md, and not after the module's
+code.
 
 A series is expected to have a value, or a value that grows with time:
 [value, growth a second, tolerance], at the time "now".
