@@ -41,5 +41,5 @@ macro_rules! targets {
 
 targets! {
     allow authorization config custom http idset jobspec journal life negotiation
-    openmetrics r replies resource sans selector web_config
+    openmetrics paths r replies resource sans selector subtree tree web_config
 }

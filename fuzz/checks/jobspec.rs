@@ -1,7 +1,6 @@
 //! Jobspecs: the sizes are those of a slow reading of the same tree.
 
 use flux_prometheus::job::jobspec::{Jobspec, Request};
-use flux_prometheus::job::resources::Resources;
 use serde_json::Value;
 
 pub fn check(data: &[u8]) {
@@ -31,7 +30,6 @@ pub fn check(data: &[u8]) {
     assert_eq!(request.cores, narrow(sum.cores), "cores");
     assert_eq!(request.gpus, narrow(sum.gpus), "gpus");
     assert_eq!(request.exclusive, sum.exclusive);
-    assert_eq!(Resources::from(request).cores, request.cores);
 }
 
 fn plain(vertices: &Value) -> bool {

@@ -19,7 +19,7 @@
 //! Source: `/proc`, `module.list`, `overlay.health`; once, `overlay.topology`
 //! and the parent's `attr.get`; and `NAME.subtree`, which this serves.
 
-mod children;
+pub mod children;
 pub mod metrics;
 mod own;
 pub mod report;
