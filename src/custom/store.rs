@@ -1,29 +1,21 @@
 //! What is published at present.
 
+mod family;
+mod guest;
+mod sample;
+
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::limits::{Amount, Share};
 use super::request::shown;
-use super::{Kind, Publisher, Reason, Refusal, Settings, Update};
+use super::{Publisher, Refusal, Settings, Update};
 use crate::exposition::{Family, Given};
-
-/// What the names of guests' families begin with, after the prefix.
-const GUEST: &str = "user_";
-
-/// The label that says whose a guest's series is.
-const USERID: &str = "userid";
-
-/// The bounds of a histogram that is given none: those of Prometheus's own
-/// clients, in seconds.
-const BOUNDS: [f64; 11] =
-    [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-
-/// Label values, in the order of the family's labels.
-type Key = Box<[String]>;
+use family::{Key, Published, Series};
+use sample::Sample;
 
 /// All that is published.
 pub struct Store {
@@ -33,35 +25,6 @@ pub struct Store {
     used: BTreeMap<Publisher, Amount>,
     /// Before this nothing expires.
     next: f64,
-}
-
-struct Published {
-    given: Arc<Given>,
-    kind: Kind,
-    /// Of a histogram.
-    bounds: Arc<[f64]>,
-    series: BTreeMap<Key, Series>,
-    /// How many of them are whose.
-    of: BTreeMap<Publisher, usize>,
-    /// What is charged for the help and the like, and for each line without
-    /// the values of labels; it stays when the prefix changes.
-    head: usize,
-    line: usize,
-}
-
-#[derive(Clone)]
-struct Series {
-    by: Publisher,
-    value: Sample,
-    ttl: f64,
-    until: f64,
-}
-
-#[derive(Clone)]
-enum Sample {
-    Number(f64),
-    /// Counts by bucket, the last of which has no bound, and the sum.
-    Histogram(Box<[u64]>, f64),
 }
 
 /// How to take back what part of a request did.
@@ -148,7 +111,7 @@ impl Store {
         now: f64,
         done: &mut Vec<Undo>,
     ) -> Result<(), Refusal> {
-        let name = whose(by, &mut update)?;
+        let name = guest::whose(by, &mut update)?;
         if let Some(family) = self.families.get(&name) {
             family.agrees(&update)?;
         }
@@ -289,175 +252,4 @@ impl Store {
                       "bytes": used.bytes },
         })
     }
-}
-
-/// The name of the family that an update is for, whose labels are completed.
-fn whose(by: Publisher, update: &mut Update) -> Result<String, Refusal> {
-    let invalid = |text: String| Err(Refusal::new(Reason::Invalid, text));
-    let Some(user) = by else {
-        return match update.name.starts_with(GUEST) {
-            true => invalid(format!(
-                "name: those that begin with {GUEST} are for guests"
-            )),
-            false => Ok(update.name.clone()),
-        };
-    };
-    let before = update.labels.insert(USERID.into(), user.to_string());
-    match before {
-        Some(_) => invalid(format!("labels: {USERID} is set by the module")),
-        None => Ok(format!("{GUEST}{}", update.name)),
-    }
-}
-
-impl Published {
-    /// An empty one, for a first update.
-    fn new(name: String, labels: Vec<String>, update: &mut Update) -> Self {
-        let help = update.help.take().unwrap_or_default();
-        let bounds = match (update.kind, update.buckets.take()) {
-            (Kind::Histogram, Some(bounds)) => bounds.into(),
-            (Kind::Histogram, None) => BOUNDS.into(),
-            _ => [].into(),
-        };
-        Self {
-            kind: update.kind,
-            bounds,
-            series: BTreeMap::new(),
-            of: BTreeMap::new(),
-            head: help.len() + 2 * name.len() + 32,
-            // and a number
-            line: name.len() + text(&labels) + 24,
-            given: Arc::new(Given {
-                name,
-                help,
-                kind: update.kind.metric_type(),
-                labels,
-            }),
-        }
-    }
-
-    /// Whether an update, whose labels are complete, is for this family.
-    fn agrees(&self, update: &Update) -> Result<(), Refusal> {
-        let conflict = |text| Err(Refusal::new(Reason::Conflict, text));
-        if update.kind != self.kind {
-            let (before, now) = (self.kind.as_str(), update.kind.as_str());
-            return conflict(format!("type: is a {before}, not a {now}"));
-        }
-        if update.help.as_ref().is_some_and(|help| *help != self.given.help) {
-            let help = shown(&self.given.help);
-            return conflict(format!("help: differs from {help}"));
-        }
-        let buckets = update.buckets.as_deref();
-        if buckets.is_some_and(|bounds| *bounds != *self.bounds) {
-            let bounds = &self.bounds;
-            return conflict(format!("buckets: differ from {bounds:?}"));
-        }
-        if !update.labels.keys().eq(&self.given.labels) {
-            let list = |names: &[&str]| match names {
-                [] => "none".to_owned(),
-                names => names.join(", "),
-            };
-            let labels = self.given.labels.iter().map(String::as_str);
-            let here = list(&labels.collect::<Vec<_>>());
-            let labels = update.labels.keys().map(String::as_str);
-            let given = list(&labels.collect::<Vec<_>>());
-            return conflict(format!(
-                "labels: the family has {here}, not {given}"
-            ));
-        }
-        Ok(())
-    }
-
-    /// What a further series takes, and with it the family where it is the
-    /// publisher's first.
-    fn cost(&self, by: Publisher, key: &Key) -> Amount {
-        let lines = match self.kind {
-            Kind::Histogram => self.bounds.len() + 3,
-            _ => 1,
-        };
-        let first = !self.of.contains_key(&by);
-        let head = if first { self.head } else { 0 };
-        Amount {
-            families: first.into(),
-            series: lines,
-            bytes: lines * (self.line + text(key)) + head,
-        }
-    }
-
-    fn show(&self) -> Family {
-        let mut family = self.given.family();
-        for (key, series) in &self.series {
-            let labels: Vec<&str> = key.iter().map(String::as_str).collect();
-            match &series.value {
-                Sample::Number(value) => drop(family.add(&labels, *value)),
-                Sample::Histogram(counts, sum) => {
-                    family.add_histogram(&labels, &self.bounds, counts, *sum);
-                }
-            }
-        }
-        family
-    }
-
-    fn tell(&self, key: &Key, series: &Series, now: f64) -> Value {
-        let names = self.given.labels.iter().cloned();
-        let labels: Map<String, Value> =
-            names.zip(key.iter().map(|value| json!(value))).collect();
-        let value = match &series.value {
-            Sample::Number(value) => json!(value),
-            Sample::Histogram(counts, sum) => json!({
-                "count": counts.iter().sum::<u64>(),
-                "sum": sum,
-            }),
-        };
-        json!({
-            "labels": labels,
-            "value": value,
-            "ttl": series.ttl,
-            "expires_in": (series.until - now).max(0.0),
-        })
-    }
-}
-
-impl Sample {
-    fn first(kind: Kind, bounds: &[f64], value: f64) -> Self {
-        match kind {
-            Kind::Gauge | Kind::Counter => Self::Number(value),
-            Kind::Histogram => {
-                let mut counts = vec![0; bounds.len() + 1];
-                counts[bounds.partition_point(|bound| *bound < value)] = 1;
-                Self::Histogram(counts.into(), value)
-            }
-        }
-    }
-
-    fn updated(
-        &self,
-        kind: Kind,
-        bounds: &[f64],
-        value: f64,
-    ) -> Result<Self, Refusal> {
-        let new = match (self, kind) {
-            (Self::Number(before), Kind::Counter) => {
-                Self::Number(before + value)
-            }
-            (Self::Number(_), _) => Self::Number(value),
-            (Self::Histogram(counts, sum), _) => {
-                let mut counts = counts.clone();
-                counts[bounds.partition_point(|bound| *bound < value)] += 1;
-                Self::Histogram(counts, sum + value)
-            }
-        };
-        let (Self::Number(sum) | Self::Histogram(_, sum)) = &new;
-        match sum.is_finite() {
-            true => Ok(new),
-            false => Err(Refusal::new(
-                Reason::Invalid,
-                "value: the sum would not be finite any more",
-            )),
-        }
-    }
-}
-
-/// What label names or values take, with quotes and commas.
-fn text(parts: &[String]) -> usize {
-    parts.iter().map(|part| part.len() + 3).sum()
 }

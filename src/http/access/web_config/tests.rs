@@ -1,6 +1,7 @@
 //! What the format allows, and what of it is refused here.
 
 use super::super::tests::Folder;
+use super::rate_limit::go_duration;
 use super::*;
 
 fn load(folder: &Folder, text: &str) -> Result<Policy, String> {
