@@ -29,6 +29,8 @@ mod rules;
 mod site;
 mod socket;
 mod stream;
+#[cfg(test)]
+mod testing;
 mod unix;
 mod view;
 

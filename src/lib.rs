@@ -73,6 +73,7 @@ pub mod exposition;
 pub mod flux;
 pub mod http;
 pub mod job;
+mod json;
 pub mod module;
 pub mod resource;
 pub mod stats;

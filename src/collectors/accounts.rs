@@ -19,83 +19,52 @@ const INTERVAL: f64 = 5.0;
 /// How often it is decided who is shown, in seconds.
 const CHOICE: f64 = 60.0;
 
-/// What is exposed of users.
-pub const USERS: &[Spec; 4] = &[
-    Spec::gauge(
-        "flux_user_jobs",
-        &["userid", "state"],
-        "Active jobs by user and state.",
-    ),
-    Spec::gauge(
-        "flux_user_nodes",
-        &["userid"],
-        "Nodes that are allocated to jobs, by user.",
-    ),
-    Spec::counter(
-        "flux_user_node_seconds_total",
-        &["userid"],
-        "Time that nodes were allocated to jobs, added up over nodes, by \
-         user; of each since its series began.",
-    ),
-    Spec::counter(
-        "flux_user_retired_node_seconds_total",
-        &[],
-        "What series of flux_user_node_seconds_total had that ended because \
-         others took their places.",
-    ),
-];
+/// The families of one kind of accounts, and the label that tells them apart.
+macro_rules! families {
+    ($kind:literal, $label:literal) => {
+        &[
+            Spec::gauge(
+                concat!("flux_", $kind, "_jobs"),
+                &[$label, "state"],
+                concat!("Active jobs by ", $kind, " and state."),
+            ),
+            Spec::gauge(
+                concat!("flux_", $kind, "_nodes"),
+                &[$label],
+                concat!("Nodes that are allocated to jobs, by ", $kind, "."),
+            ),
+            Spec::counter(
+                concat!("flux_", $kind, "_node_seconds_total"),
+                &[$label],
+                concat!(
+                    "Time that nodes were allocated to jobs, added up over \
+                     nodes, by ",
+                    $kind,
+                    "; of each since its series began."
+                ),
+            ),
+            Spec::counter(
+                concat!("flux_", $kind, "_retired_node_seconds_total"),
+                &[],
+                concat!(
+                    "What series of flux_",
+                    $kind,
+                    "_node_seconds_total had that ended because others took \
+                     their places."
+                ),
+            ),
+        ]
+    };
+}
+
+/// What is exposed of users: `flux_user_jobs` and so on.
+pub const USERS: &[Spec; 4] = families!("user", "userid");
 
 /// What is exposed of banks.
-pub const BANKS: &[Spec; 4] = &[
-    Spec::gauge(
-        "flux_bank_jobs",
-        &["bank", "state"],
-        "Active jobs by bank and state.",
-    ),
-    Spec::gauge(
-        "flux_bank_nodes",
-        &["bank"],
-        "Nodes that are allocated to jobs, by bank.",
-    ),
-    Spec::counter(
-        "flux_bank_node_seconds_total",
-        &["bank"],
-        "Time that nodes were allocated to jobs, added up over nodes, by \
-         bank; of each since its series began.",
-    ),
-    Spec::counter(
-        "flux_bank_retired_node_seconds_total",
-        &[],
-        "What series of flux_bank_node_seconds_total had that ended because \
-         others took their places.",
-    ),
-];
+pub const BANKS: &[Spec; 4] = families!("bank", "bank");
 
 /// What is exposed of projects.
-pub const PROJECTS: &[Spec; 4] = &[
-    Spec::gauge(
-        "flux_project_jobs",
-        &["project", "state"],
-        "Active jobs by project and state.",
-    ),
-    Spec::gauge(
-        "flux_project_nodes",
-        &["project"],
-        "Nodes that are allocated to jobs, by project.",
-    ),
-    Spec::counter(
-        "flux_project_node_seconds_total",
-        &["project"],
-        "Time that nodes were allocated to jobs, added up over nodes, by \
-         project; of each since its series began.",
-    ),
-    Spec::counter(
-        "flux_project_retired_node_seconds_total",
-        &[],
-        "What series of flux_project_node_seconds_total had that ended \
-         because others took their places.",
-    ),
-];
+pub const PROJECTS: &[Spec; 4] = families!("project", "project");
 
 /// The collectors, what each is about, and what it exposes.
 const ALL: [(&str, Kind, &[Spec; 4]); 3] = [

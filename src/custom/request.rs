@@ -18,6 +18,7 @@ use super::limits::{
     MAX_BOUNDS, MAX_HELP, MAX_LABELS, MAX_REQUEST, MAX_TTL, MAX_VALUE,
 };
 use super::{Kind, Reason, Refusal, name};
+use crate::json::kind;
 
 /// One update that is right by itself.
 #[derive(Debug, Clone, PartialEq)]
@@ -213,18 +214,6 @@ fn lifetime(value: &Value) -> Result<f64, String> {
     match (1.0..=MAX_TTL).contains(&seconds) {
         true => Ok(seconds),
         false => Err(format!("expected 1 to {MAX_TTL} s, got {seconds}")),
-    }
-}
-
-/// What JSON calls a value.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
     }
 }
 

@@ -32,9 +32,10 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use hyper::header::HeaderValue;
-    use tokio::{runtime::Builder, time::advance};
+    use tokio::time::advance;
 
     use super::*;
+    use crate::http::testing::paused;
 
     fn deadline(value: &str) -> Deadline {
         let mut headers = HeaderMap::new();
@@ -44,9 +45,7 @@ mod tests {
 
     #[test]
     fn it_passes_when_the_client_says() {
-        let mut builder = Builder::new_current_thread();
-        let runtime = builder.enable_time().start_paused(true).build();
-        runtime.unwrap().block_on(async {
+        paused().block_on(async {
             let ten = deadline("10");
             let half = deadline(" 0.5 ");
             let tiny = deadline("1e-3");

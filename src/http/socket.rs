@@ -228,6 +228,7 @@ impl Alarm {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::testing::paused;
 
     /// Takes everything and never gets rid of it, as TLS does with the end of
     /// an answer that the client does not take.
@@ -259,12 +260,7 @@ mod tests {
 
     #[test]
     fn what_is_not_flushed_is_not_waited_for_for_ever() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        paused().block_on(async {
             let limits = Limits::default();
             let room = Room::default();
             let mut socket =
@@ -284,13 +280,7 @@ mod tests {
 
     #[test]
     fn an_alarm_moves_both_ways() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            // time passes when all else waits, and not otherwise
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
+        paused().block_on(async {
             let mut alarm = Alarm::default();
             let ring = async |alarm: &mut Alarm| {
                 std::future::poll_fn(|cx| alarm.poll(cx)).await;

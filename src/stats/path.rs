@@ -6,6 +6,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::custom::limits::{MAX_LABELS, MAX_VALUE};
+use crate::json::kind;
 
 /// The longest path, in steps.
 const MAX: usize = 32;
@@ -204,17 +205,6 @@ fn number(value: &Value) -> Option<f64> {
     match value {
         Value::Bool(value) => Some(f64::from(u8::from(*value))),
         value => value.as_f64(),
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a boolean",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a string",
-        Value::Array(_) => "an array",
-        Value::Object(_) => "an object",
     }
 }
 

@@ -2,17 +2,15 @@
 
 use std::{cell::Cell, rc::Rc, time::Duration};
 
-use tokio::{runtime::Builder, task::LocalSet, time::advance};
+use tokio::{task::LocalSet, time::advance};
 
 use super::*;
+use crate::http::testing::paused;
 
 const TEXT: Format = Format::Text;
 
-/// With a clock that moves only when told.
 fn run(test: impl Future<Output = ()>) {
-    let mut builder = Builder::new_current_thread();
-    let runtime = builder.enable_time().start_paused(true).build().unwrap();
-    LocalSet::new().block_on(&runtime, test);
+    LocalSet::new().block_on(&paused(), test);
 }
 
 fn ten(page: &mut Vec<u8>) -> Result<(), String> {
