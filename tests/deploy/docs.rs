@@ -198,6 +198,45 @@ fn links_lead_somewhere() {
     assert!(checked > 80, "{checked} links");
 }
 
+/// What is said to be shown by a test is: where a page has "`FILE`: `TEST`",
+/// with more of either after commas, the test is in the file or folder.
+#[test]
+fn tests_that_pages_name_exist() {
+    let mut checked = 0;
+    for page in ["SECURITY.md", "docs/internals.md"] {
+        let text = tools::text(page);
+        for (at, _) in text.match_indices("`: `") {
+            let path = text[..at].rsplit('`').next().unwrap();
+            let code = code_below(&tools::file(path));
+            let mut rest = &text[at + 4..];
+            while let Some((name, after)) = rest.split_once('`') {
+                let found = code.contains(&format!("fn {name}("));
+                assert!(found, "{page}: no {name} in {path}");
+                checked += 1;
+                let Some(next) = after.strip_prefix(", `") else { break };
+                rest = next;
+            }
+        }
+        for path in code(&text) {
+            let dirs = ["src/", "tests/", "scripts/", "fuzz/", "bench/"];
+            let is_path = dirs.iter().any(|dir| path.starts_with(dir));
+            let file = path.split(' ').next().unwrap();
+            assert!(!is_path || tools::file(file).exists(), "{page}: {path}");
+        }
+    }
+    assert!(checked > 50, "{checked} tests");
+}
+
+/// The code of a file, or of all below a folder.
+fn code_below(path: &std::path::Path) -> String {
+    if !path.is_dir() {
+        let text = std::fs::read_to_string(path);
+        return text.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    }
+    let entries = std::fs::read_dir(path).unwrap();
+    entries.map(|entry| code_below(&entry.unwrap().path())).collect()
+}
+
 /// The pages below docs/, from the root.
 fn below_docs() -> impl Iterator<Item = String> {
     let name = |path: std::path::PathBuf| {
