@@ -100,6 +100,21 @@ impl Config {
         }
     }
 
+    /// What is wrong where one collector needs others: which are off, and how
+    /// that is mended.
+    pub fn needs(&self, name: &str, others: &[&str]) -> Result<(), String> {
+        let off = |other: &&&str| !self.collectors.contains(*other);
+        let off: Vec<_> = others.iter().filter(off).copied().collect();
+        match off.is_empty() {
+            true => Ok(()),
+            false => Err(format!(
+                "needs {}, which the setting collectors has off: add that, \
+                 or \"-{name}\"",
+                off.join(" and ")
+            )),
+        }
+    }
+
     /// Reads Flux's whole configuration object (or null) and the arguments
     /// the module was loaded with.
     pub fn from_json(

@@ -79,6 +79,10 @@ impl Tree {
 
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
+    // without jobs it is not known which of them are active
+    if !context.has(&["jobs"]) {
+        return Ok(());
+    }
     let handle = context.scope.handle();
     let dropped = Arc::<[AtomicU64; REASONS.len()]>::default();
     let (tree, jobs) = (context.tree.clone(), context.jobs.clone());

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use crate::instance::tempdir::TempDir;
-use crate::instance::{Instance, skip, wait_for};
+use crate::instance::{Instance, module, skip, wait_for};
 use crate::{Nested, instances};
 
 #[test]
@@ -54,4 +54,40 @@ fn a_parent_that_does_not_listen_costs_nothing() {
     assert!(!log.contains("does not return"), "{log}");
     child.end();
     top.flux(&["job", "wait-event", "-q", &child.job.to_string(), "clean"]);
+}
+
+#[test]
+fn what_it_needs_is_named() {
+    if skip("what_it_needs_is_named") {
+        return;
+    }
+    let top = Instance::start(&["--test-size=1"]);
+    top.load_args(&[], &["listen=127.0.0.1:0", "collectors=-jobs"]);
+    let dir = TempDir::new();
+    let off = "collectors=-resources";
+    let child = Nested::start_with(&top, None, &dir, "child", "", off);
+    let parent = child.collector();
+    assert_eq!(parent["up"], false);
+    let needs = |of: &str| {
+        format!(
+            "needs {of}, which the setting collectors has off: add that, or "
+        )
+    };
+    let problem = parent["problem"].as_str().unwrap();
+    assert_eq!(problem, needs("resources") + "\"-parent\"");
+    let children = top.stats("prometheus")["collectors"]["children"].clone();
+    let problem = children["problem"].as_str().unwrap();
+    assert_eq!(problem, needs("jobs") + "\"-children\"");
+    // and that it does not listen is what a child then hears
+    child.flux(&["module", "remove", "prometheus"]);
+    let module = module();
+    let args = [module.to_str().unwrap(), "listen=none", "parent-period=1s"];
+    child.flux(&[&["module", "load"], &args[..]].concat());
+    wait_for("it to be said what the parent needs", || {
+        let problem = child.collector()["problem"].as_str()?.to_owned();
+        let said = "with the collectors children and jobs";
+        problem.contains(said).then_some(())
+    });
+    child.end();
+    top.flux(&["module", "remove", "prometheus"]);
 }

@@ -20,7 +20,7 @@ use serde_json::Value;
 
 /// What an instance below the first runs, until its file END is there.
 const INITIAL: &str = r#"
-flux module load "$MODULE" listen=none parent-period=1s
+flux module load $LOAD "$MODULE" listen=none parent-period=1s $ARGS
 echo $FLUX_URI >"$0.new" && mv "$0.new" "$0.uri"
 until [ -e "$0.end" ]; do sleep 0.1; done
 "#;
@@ -42,10 +42,23 @@ impl<'a> Nested<'a> {
         dir: &TempDir,
         name: &str,
     ) -> Self {
+        Self::start_with(top, of, dir, name, "", "")
+    }
+
+    /// The same with options and arguments of `flux module load`.
+    fn start_with(
+        top: &'a Instance,
+        of: Option<&Nested>,
+        dir: &TempDir,
+        name: &str,
+        options: &str,
+        args: &str,
+    ) -> Self {
         let file = dir.path().join(name);
         let mut submit = top.command("flux");
         submit.args(["submit", "-n1", "flux", "start", "sh", "-ec", INITIAL]);
         submit.arg(&file).env("MODULE", instance::module());
+        submit.env("LOAD", options).env("ARGS", args);
         if let Some(of) = of {
             submit.env("FLUX_URI", &of.uri);
         }
