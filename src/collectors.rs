@@ -53,5 +53,7 @@ pub use answer::{distinct, parse};
 pub use context::Context;
 pub use hooks::{Ends, Reloads};
 pub use list::{ALL, Entry, NAMES};
-pub use names::{OLDER, SPECS, begins, is_private, resembles};
+pub use names::{
+    OLDER, SPECS, begins, is_private, resembles, tells_of_persons,
+};
 pub use shared::{Jobs, now};

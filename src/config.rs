@@ -38,6 +38,8 @@ pub struct Config {
     pub brokers_period: Duration,
     /// How many brokers are named for each figure, as the worst by it.
     pub brokers_worst: usize,
+    /// How many child instances are shown one by one.
+    pub children_named: usize,
     /// How often a child instance tells its parent its totals.
     pub parent_period: Duration,
     /// Upper bounds of the histograms of times of jobs, in seconds.
@@ -72,6 +74,7 @@ impl Default for Config {
             listen_ranks: Ranges::one(0, 0),
             brokers_period: Duration::from_secs(10),
             brokers_worst: 0,
+            children_named: 0,
             parent_period: Duration::from_secs(10),
             buckets: DEFAULT_BOUNDS.to_vec(),
             collectors: collectors::default(),
@@ -94,6 +97,21 @@ impl Config {
         match self.listen_ranks.contains(rank) {
             true => &self.listen,
             false => &[],
+        }
+    }
+
+    /// What is wrong where one collector needs others: which are off, and how
+    /// that is mended.
+    pub fn needs(&self, name: &str, others: &[&str]) -> Result<(), String> {
+        let off = |other: &&&str| !self.collectors.contains(*other);
+        let off: Vec<_> = others.iter().filter(off).copied().collect();
+        match off.is_empty() {
+            true => Ok(()),
+            false => Err(format!(
+                "needs {}, which the setting collectors has off: add that, \
+                 or \"-{name}\"",
+                off.join(" and ")
+            )),
         }
     }
 

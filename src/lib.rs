@@ -61,8 +61,8 @@
 //!   library that is replaced and loaded again starts afresh.
 //! - **Every thread is joined before the library is unmapped.**
 //! - **Labels are bounded.** No user, job, path or text of others becomes a
-//!   label value, unless the settings ask for users, banks or projects;
-//!   queues and broker modules do, and they are the administrator's. There is
+//!   label value, unless the settings ask for users, banks, projects or
+//!   instances that are jobs; queues and broker modules do, and they are the administrator's. There is
 //!   a limit to the number of each.
 
 pub mod collectors;

@@ -202,7 +202,7 @@ fn site(
     let site = Site::new(families.clone(), Arc::new(ready), about)
         .map_err(|error| Error::invalid(error.to_string()))?
         .with_private(collectors::is_private)
-        .with_persons(collectors::accounts::tells);
+        .with_persons(collectors::tells_of_persons);
     for spec in collectors::OLDER.iter().copied().flatten() {
         site.created().set(spec.name, None);
     }

@@ -83,7 +83,10 @@ fn metrics_of_a_real_broker() {
     let instance = Instance::start(&["--test-size=1"]);
     instance.flux(&["resource", "drain", "0", "to have one that is"]);
     let listen = "listen=127.0.0.1:0";
-    instance.load_args(&[], &[listen, "collectors=all", "brokers-worst=1"]);
+    instance.load_args(
+        &[],
+        &[listen, "collectors=all", "brokers-worst=1", "children-named=1"],
+    );
     let address = instance.address("prometheus");
     let fluxion = |row: &Row| FLUXION.iter().any(|f| row[0].starts_with(f));
     let documented: Vec<Row> = metrics_table()

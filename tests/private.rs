@@ -56,7 +56,9 @@ fn guest_stats(instance: &Instance) -> Value {
 fn private_mode_is_followed(host: Host) {
     let on = "[access]\nprivate-mode = true\n";
     let instance = host.start_with(&["--test-size=1"], on, &[]);
-    instance.load_args(&[], &["listen=:0", "collectors=users", "exemplars"]);
+    let named = "children-named=1";
+    let args = ["listen=:0", "collectors=users", "exemplars", named];
+    instance.load_args(&[], &args);
     let address = instance.address("prometheus");
     let port = address.rsplit_once(':').unwrap().1;
     let page = |ip: &str, path: &str| {
@@ -94,7 +96,9 @@ fn private_mode_is_followed(host: Host) {
         page.contains(ran).then(|| page.matches("# {jobid=\"ƒ").count())
     };
     assert_eq!(wait_for("the job to be counted", || exemplars(&[])), 0);
-    let persons = |name: &String| name.starts_with("flux_user_");
+    let persons = |name: &String| {
+        name.starts_with("flux_user_") || name.starts_with("flux_tree_child_")
+    };
     assert_eq!(all.iter().find(|name| persons(name)), None);
     assert_eq!(instance.log().matches("are shown to nobody").count(), 1);
     if let Some(ip) = &other {
@@ -151,7 +155,7 @@ fn private_mode_is_followed(host: Host) {
     assert_eq!(curl(&[&url]).0, 401);
     let (status, known) = curl(&[&url, "--user", "prom:secret"]);
     assert_eq!(status, 200);
-    assert_eq!(names(known).iter().filter(|name| persons(name)).count(), 4);
+    assert_eq!(names(known).iter().filter(|name| persons(name)).count(), 8);
     // of the wait and of the run
     assert_eq!(exemplars(&["--user", "prom:secret"]), Some(2));
     if let Some(ip) = &other {

@@ -7,11 +7,14 @@
 //!
 //! A report is taken from the user whose job it is, or from the owner of this
 //! instance. What there is of a child at present goes with its job, or when
-//! it is not renewed; what it said of finished jobs stays.
+//! it is not renewed; what it said of finished jobs stays. On request the
+//! children are also shown one by one, as many as the settings say, and the
+//! others as one.
 //!
 //! Source: requests for `NAME.child`; `job-list.list-id`, once for each job
 //! that a guest speaks for.
 
+mod metrics;
 mod report;
 mod store;
 
@@ -24,16 +27,15 @@ use std::time::Instant;
 
 use serde::Deserialize;
 
+use self::metrics::DROPPED;
+pub use self::metrics::{NAMED, SPECS, names};
 pub use self::report::{Level, MAX_DEPTH, Report, Results, finished};
-pub use self::store::Store;
+pub use self::store::{MAX_NAMED, Store};
 use super::family::{Family, Spec};
 use super::{Context, Jobs, parse};
 use crate::exposition::Source;
 use crate::flux::{Error, Request, Result, Role};
-use crate::job::outcome::Outcome;
-use crate::job::state::State;
 use crate::job::{JobId, id::f58};
-use crate::resource::NodeState;
 
 /// How often what is over is forgotten, beside when it is looked at.
 const INTERVAL: f64 = 10.0;
@@ -44,48 +46,6 @@ const TIMEOUT: f64 = 10.0;
 /// How many users of jobs are asked for at once, and how many are known.
 const MAX_ASKED: usize = 16;
 const MAX_USERS: usize = 4096;
-
-const INSTANCES: Spec = Spec::gauge(
-    "flux_tree_instances",
-    &["depth"],
-    "Instances that the other families of the tree are about: this one, and \
-     below it those that are jobs and have told their totals in time.",
-);
-const JOBS: Spec = Spec::gauge(
-    "flux_tree_jobs",
-    &["depth", "state"],
-    "Active jobs of the instances of this depth, by state. An instance that \
-     is a job is one job of its parent.",
-);
-const NODES: Spec = Spec::gauge(
-    "flux_tree_nodes",
-    &["depth", "state"],
-    "Nodes of the instances of this depth, by state: those of depth 1 are \
-     among the allocated ones of depth 0, and so on, so that only depth 0 is \
-     of nodes that differ.",
-);
-const NODES_WANTED: Spec = Spec::gauge(
-    "flux_tree_nodes_wanted",
-    &["depth"],
-    "Nodes that jobs of the instances of this depth have or wait for, as \
-     flux_autoscale_nodes_wanted.",
-);
-const FINISHED: Spec = Spec::counter(
-    "flux_tree_jobs_finished_total",
-    &["depth", "result"],
-    "Jobs of the instances of this depth that became inactive, by result; \
-     those of instances that have ended stay.",
-);
-const DROPPED: Spec = Spec::counter(
-    "flux_exporter_tree_dropped_total",
-    &["reason"],
-    "Reports of instances below this one that were refused: for what they \
-     said, for who said it, or because there are too many instances.",
-);
-
-/// What is exposed here.
-pub const SPECS: &[Spec] =
-    &[INSTANCES, JOBS, NODES, NODES_WANTED, FINISHED, DROPPED];
 
 /// Why a report was refused, in the order of the counts.
 const REASONS: [&str; 3] = ["invalid", "denied", "full"];
@@ -103,20 +63,30 @@ impl Tree {
 
     /// The sums over what is below this instance, by depth.
     pub fn levels(&self, jobs: &Jobs) -> Vec<Level> {
+        self.settled(jobs).levels()
+    }
+
+    /// What there is, without what is over.
+    fn settled(&self, jobs: &Jobs) -> MutexGuard<'_, Store> {
         let table = jobs.lock();
         let mut store = self.lock();
         // a table that is being filled does not know yet who has ended
         let synced = table.synced();
         store.settle(Instant::now(), |job| !synced || table.has(job));
-        store.levels()
+        store
     }
 }
 
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
+    // without jobs it is not known which of them are active
+    if !context.has(&["jobs"]) {
+        return Ok(());
+    }
     let handle = context.scope.handle();
     let dropped = Arc::<[AtomicU64; REASONS.len()]>::default();
     let (tree, jobs) = (context.tree.clone(), context.jobs.clone());
+    tree.lock().set_places(context.config.children_named);
     context.register(Metrics {
         jobs: jobs.clone(),
         tree: tree.clone(),
@@ -140,7 +110,7 @@ pub fn start(context: &Context) -> Result<()> {
     })?;
     let health = context.health.clone();
     context.scope.every(INTERVAL, move || {
-        drop(tree.levels(&jobs));
+        drop(tree.settled(&jobs));
         users.settle();
         health.report(handle, Ok(()));
     })
@@ -255,12 +225,15 @@ impl Source for Metrics {
     }
 
     fn show(&self) -> Vec<Family> {
-        let below = self.tree.levels(&self.jobs);
+        let store = self.tree.settled(&self.jobs);
+        let (below, parts) = (store.levels(), store.parts());
+        drop(store);
         let table = self.jobs.lock();
         let own = Level::of(&table);
         let counted = table.has_synced().then(|| finished(&table));
         drop(table);
-        let mut families = show(own.as_ref(), counted, &below);
+        let mut families = metrics::show(own.as_ref(), counted, &below);
+        families.extend(metrics::show_named(&parts));
         let mut dropped = DROPPED.family();
         for (reason, count) in REASONS.iter().zip(self.dropped.iter()) {
             dropped.add(&[reason], count.load(Relaxed) as f64);
@@ -270,41 +243,8 @@ impl Source for Metrics {
     }
 }
 
-/// Of this instance what is known.
-fn show(
-    own: Option<&Level>,
-    counted: Option<Results>,
-    below: &[Level],
-) -> Vec<Family> {
-    let [mut instances, mut jobs, mut nodes, mut wanted, mut finished] =
-        [INSTANCES, JOBS, NODES, NODES_WANTED, FINISHED].map(Spec::family);
-    let there = own.map(|level| (0, level)).into_iter();
-    let below = (1..).zip(below);
-    for (depth, level) in there.chain(below.clone()) {
-        let depth = depth.to_string();
-        instances.add(&[&depth], level.instances as f64);
-        for (state, n) in State::ACTIVE.iter().zip(level.jobs) {
-            jobs.add(&[&depth, state.as_str()], n as f64);
-        }
-        for (state, n) in NodeState::ALL.iter().zip(level.nodes) {
-            nodes.add(&[&depth, state.as_str()], n as f64);
-        }
-        wanted.add(&[&depth], level.nodes_wanted as f64);
-    }
-    let told = below.map(|(depth, level)| (depth, level.finished));
-    for (depth, results) in counted.map(|all| (0, all)).into_iter().chain(told)
-    {
-        let depth = depth.to_string();
-        for (result, n) in Outcome::ALL.iter().zip(results) {
-            finished.add(&[&depth, result.as_str()], n as f64);
-        }
-    }
-    vec![instances, jobs, nodes, wanted, finished]
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::testing::series;
     use super::*;
 
     #[test]
@@ -312,17 +252,5 @@ mod tests {
         let reply = r#"{"job":{"id":21743271936,"userid":1001}}"#;
         assert_eq!(userid(reply), Ok(1001));
         assert!(userid(r#"{"job":{"id":1}}"#).is_err());
-    }
-
-    #[test]
-    fn what_is_not_known_is_not_shown() {
-        let below = [Level { instances: 2, ..Level::default() }];
-        let shown = series(show(None, None, &below));
-        assert_eq!(shown["flux_tree_instances{depth=1}"], 2.0);
-        assert!(shown.keys().all(|name| !name.contains("depth=0")));
-        let shown = series(show(Some(&below[0]), Some([4; 5]), &[]));
-        assert_eq!(shown["flux_tree_nodes_wanted{depth=0}"], 0.0);
-        let failed = "flux_tree_jobs_finished_total{depth=0,result=failed}";
-        assert_eq!(shown[failed], 4.0);
     }
 }

@@ -44,6 +44,17 @@ impl Context {
             .map_err(|error| Error::invalid(error.to_string()))
     }
 
+    /// Whether the other collectors that this one needs are on; if not, its
+    /// health says so.
+    pub fn has(&self, others: &[&str]) -> bool {
+        let needs = self.config.needs(self.health.name(), others);
+        let has = needs.is_ok();
+        if let Err(text) = needs {
+            self.health.report(self.scope.handle(), Err(Error::invalid(text)));
+        }
+        has
+    }
+
     /// Asks the same question every `interval` seconds and hands each answer
     /// to `f`; says so in the health when that fails, or `f` does.
     pub fn poll(

@@ -40,12 +40,14 @@ pub const SPECS: &[&[Spec]] = &[
 ];
 
 /// Families of counters that did not begin with the module: those that Flux
-/// keeps began before it, and of accounts each series begins when it is shown.
+/// keeps began before it, and of accounts and children each series begins when
+/// it is shown.
 pub const OLDER: &[&[Spec]] = &[
     accounts::USERS,
     accounts::BANKS,
     accounts::PROJECTS,
     broker::SPECS,
+    children::NAMED,
     clients::SPECS,
     content_sqlite::SPECS,
     heartbeat::SPECS,
@@ -62,6 +64,11 @@ const RESERVED: [&str; 2] = ["flux_exporter_", "process_"];
 pub fn is_private(family: &str) -> bool {
     let mut private = ALL.iter().flat_map(|entry| entry.private);
     private.any(|spec| spec.name == family) || !is_ours(family)
+}
+
+/// Whether a family tells of persons, or of single jobs.
+pub fn tells_of_persons(family: &str) -> bool {
+    accounts::tells(family) || children::names(family)
 }
 
 fn is_ours(family: &str) -> bool {

@@ -32,6 +32,10 @@ pub fn start(context: &Context) -> Result<()> {
         context.health.report(handle, Ok(()));
         return Ok(());
     };
+    // a report without nodes would make sums over instances wrong
+    if !context.has(&["jobs", "resources"]) {
+        return Ok(());
+    }
     let topic = format!("{}.child", handle.name());
     let opened = job.and_then(|job| Ok((job, Uplink::start(&uri, &topic)?)));
     let (job, uplink) = match opened {
@@ -120,8 +124,9 @@ impl Parent {
         let explain = |error: Error| match error.errno {
             libc::ENOSYS => Error::new(
                 error.errno,
-                "the parent instance does not have this module on rank 0 \
-                 (or turn the collector parent off)",
+                "the parent instance does not have this module on rank 0, \
+                 with the collectors children and jobs (or turn the \
+                 collector parent off here)",
             ),
             _ => error.context("parent instance"),
         };

@@ -1,6 +1,7 @@
 //! The list of settings: what the known keys are, and what docs/settings.md
 //! says of each (a test compares the two), and how its value is read.
 
+use crate::collectors::children::MAX_NAMED;
 use crate::collectors::subtree::report::MAX_WORST;
 
 use super::{
@@ -82,6 +83,15 @@ pub const SETTINGS: &[Setting] = &[
                 &mut config.buckets,
                 input.read(buckets::from_json, buckets::from_arg),
             )
+        },
+    },
+    Setting {
+        key: "children-named",
+        value: "integer from 0 to 1000",
+        default: "0",
+        help: "How many instances that are jobs of this one to show one by one, named by their jobs; the others are shown as one.",
+        read: |config, input| {
+            put(&mut config.children_named, input.integer(0..=MAX_NAMED))
         },
     },
     Setting {

@@ -185,3 +185,14 @@ fn private_mode_is_read_from_flux() {
     // Flux refuses it; were it not to, we would not guess
     assert!(private(json!({ "private-mode": "yes" })));
 }
+
+#[test]
+fn collectors_that_others_need_are_named() {
+    let config = read(json!({"collectors": "-resources"}), &[]).unwrap();
+    assert_eq!(config.needs("children", &["jobs"]), Ok(()));
+    assert_eq!(
+        config.needs("parent", &["jobs", "resources"]).unwrap_err(),
+        "needs resources, which the setting collectors has off: add that, or \
+         \"-parent\""
+    );
+}

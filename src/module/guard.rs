@@ -19,8 +19,8 @@ const WITHHELD: &str = "Flux's private mode is on and no authentication is \
     configured: metrics of jobs, queues and autoscaling are for clients on \
     this machine only";
 
-const UNTOLD: &str = "for the same reason metrics of users, banks and \
-    projects are shown to nobody";
+const UNTOLD: &str = "for the same reason metrics of users, banks, \
+    projects and single jobs are shown to nobody";
 
 const IN_CLEAR: &str = "passwords and tokens cross the network in clear text: \
     set tls-cert and tls-key";
@@ -81,7 +81,8 @@ impl Guard {
         let access = Arc::new(rules.access);
         self.0.listeners.set_rules(config.limits, access.clone());
         self.0.private.set(config.access.private);
-        self.0.persons.set(accounts::any(config));
+        let persons = accounts::any(config) || config.children_named > 0;
+        self.0.persons.set(persons);
         self.0.access.replace(access);
         self.report();
     }

@@ -9,6 +9,9 @@ use crate::job::JobId;
 /// How many children are kept.
 pub const MAX_CHILDREN: usize = 4096;
 
+/// The most children that can be named.
+pub const MAX_NAMED: usize = 1000;
+
 /// Reports older than so many of their periods do not count.
 const PERIODS: f64 = 3.0;
 
@@ -21,6 +24,23 @@ pub struct Store {
     children: BTreeMap<JobId, Child>,
     /// Jobs finished, by depth below this instance; what was told stays.
     finished: Vec<Results>,
+    /// Whether children are named at all.
+    naming: bool,
+    /// How many more can be.
+    places: usize,
+    /// Jobs finished of children that were not named at the time.
+    others: Results,
+}
+
+/// What is shown of one child, or of all that are not named.
+#[derive(Debug, PartialEq)]
+pub struct Part {
+    /// Its job; none for the others.
+    pub job: Option<JobId>,
+    /// The instance itself, while that is known.
+    pub present: Option<Level>,
+    /// Its jobs finished since it has been named.
+    pub finished: Results,
 }
 
 #[derive(Debug)]
@@ -31,6 +51,9 @@ struct Child {
     /// Until when its levels are good, while it is there.
     until: Option<Instant>,
     levels: Vec<Level>,
+    /// Jobs finished since it has been named, if it is: for as long as its
+    /// job is active, so that series neither come and go nor change places.
+    named: Option<Results>,
 }
 
 /// There are as many children as there may be.
@@ -38,6 +61,11 @@ struct Child {
 pub struct Full;
 
 impl Store {
+    /// Says how many children are to be named.
+    pub fn set_places(&mut self, places: usize) {
+        (self.naming, self.places) = (places > 0, places);
+    }
+
     /// Takes a report in the place of an earlier one.
     pub fn put(&mut self, report: Report, now: Instant) -> Result<(), Full> {
         let Report { jobid, load, seq, period, last, levels, .. } = report;
@@ -45,23 +73,37 @@ impl Store {
         if known.is_none() && self.children.len() >= MAX_CHILDREN {
             return Err(Full);
         }
+        let mut named = known.and_then(|child| child.named);
+        if named.is_none() && self.places > 0 {
+            self.places -= 1;
+            named = Some(Results::default());
+        }
         let deepest = levels.len().max(self.finished.len());
         self.finished.resize(deepest, Results::default());
         if known.is_none_or(|c| (c.load, c.seq) != (load, seq)) {
             for (sum, level) in self.finished.iter_mut().zip(&levels) {
                 add(sum, &level.finished);
             }
+            let part = named.as_mut().unwrap_or(&mut self.others);
+            if let Some(own) = levels.first() {
+                add(part, &own.finished);
+            }
         }
         let patience = Duration::from_secs_f64(PERIODS * period + SLACK);
         let until = (!last).then(|| now + patience);
-        self.children.insert(jobid, Child { load, seq, until, levels });
+        self.children.insert(jobid, Child { load, seq, until, levels, named });
         Ok(())
     }
 
     /// Forgets what is over: jobs that are not active any more, and what was
     /// told too long ago.
     pub fn settle(&mut self, now: Instant, active: impl Fn(JobId) -> bool) {
-        self.children.retain(|job, _| active(*job));
+        let places = &mut self.places;
+        self.children.retain(|job, child| {
+            let stays = active(*job);
+            *places += usize::from(!stays && child.named.is_some());
+            stays
+        });
         for child in self.children.values_mut() {
             child.until = child.until.filter(|until| now < *until);
         }
@@ -82,6 +124,29 @@ impl Store {
             level.finished = *finished;
         }
         levels
+    }
+
+    /// The children that are named, then the others together: each that there
+    /// is at present is in one of them. Empty unless they are to be named.
+    pub fn parts(&self) -> Vec<Part> {
+        let mut parts = Vec::new();
+        let mut others = Level::default();
+        for (job, child) in &self.children {
+            let own = child.levels.first().filter(|_| child.until.is_some());
+            match (child.named, own) {
+                (Some(finished), own) => {
+                    let (job, present) = (Some(*job), own.cloned());
+                    parts.push(Part { job, present, finished });
+                }
+                (None, Some(own)) => others.add(own),
+                (None, None) => {}
+            }
+        }
+        if self.naming {
+            let (present, finished) = (Some(others), self.others);
+            parts.push(Part { job: None, present, finished });
+        }
+        parts
     }
 }
 
@@ -166,5 +231,50 @@ mod tests {
         assert_eq!(store.put(one(0), now), Ok(()));
         store.settle(now, |job| job != 5);
         assert_eq!(store.put(one(u64::MAX), now), Ok(()));
+    }
+
+    #[test]
+    fn so_many_are_named_and_the_others_make_the_sums_right() {
+        let now = Instant::now();
+        let mut store = Store::default();
+        store.put(report(1, 0, vec![level(1, 1)]), now).unwrap();
+        assert_eq!(store.parts(), []);
+        store.set_places(2);
+        // the sums over the parts are those of the level
+        let check = |store: &Store, gone: u64| {
+            let (mut sum, mut finished) = (Level::default(), [0; 5]);
+            for part in store.parts() {
+                part.present.iter().for_each(|level| sum.add(level));
+                add(&mut finished, &part.finished);
+            }
+            finished.iter_mut().for_each(|n| *n += gone);
+            sum.finished = finished;
+            assert_eq!(sum, store.levels()[0]);
+        };
+        let named = |store: &Store| -> Vec<_> {
+            let named = |p: Part| p.job.map(|job| (job, p.finished[0]));
+            store.parts().into_iter().filter_map(named).collect()
+        };
+        for (seq, job) in [(0, 7), (0, 5), (0, 3), (1, 3), (1, 7)] {
+            let levels = vec![level(job, job), level(9, 9)];
+            store.put(report(job, seq, levels), now).unwrap();
+            // told before any were named
+            check(&store, 0);
+        }
+        assert_eq!(named(&store), [(5, 5), (7, 14)]);
+        // one that is silent keeps its place, and what it came to
+        let long = now + Duration::from_secs(60);
+        store.settle(long, |_| true);
+        assert_eq!(named(&store), [(5, 5), (7, 14)]);
+        assert_eq!(store.parts()[0].present, None);
+        check(&store, 0);
+        // one that has ended makes room for who comes next
+        store.settle(long, |job| job != 7);
+        store.put(report(3, 2, vec![level(3, 30)]), long).unwrap();
+        store.put(report(2, 0, vec![level(2, 2)]), long).unwrap();
+        assert_eq!(named(&store), [(3, 30), (5, 5)]);
+        check(&store, 14);
+        store.settle(long, |_| false);
+        assert_eq!(named(&store), []);
     }
 }
