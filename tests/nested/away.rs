@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::instance::tempdir::TempDir;
 use crate::instance::{Instance, module, skip, wait_for};
-use crate::{Nested, instances};
+use crate::{Kind, Nested, instances};
 
 #[test]
 fn a_parent_that_does_not_listen_costs_nothing() {
@@ -64,8 +64,9 @@ fn what_it_needs_is_named() {
     let top = Instance::start(&["--test-size=1"]);
     top.load_args(&[], &["listen=127.0.0.1:0", "collectors=-jobs"]);
     let dir = TempDir::new();
-    let off = "collectors=-resources";
-    let child = Nested::start_with(&top, None, &dir, "child", "", off);
+    let arguments = "collectors=-resources";
+    let kind = Kind { arguments, ..Kind::default() };
+    let child = Nested::start_as(&kind, &top, None, &dir, "child");
     let parent = child.collector();
     assert_eq!(parent["up"], false);
     let needs = |of: &str| {

@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are test code too
 
 mod away;
+mod dying;
 #[path = "../instance/mod.rs"]
 mod instance;
 mod named;
+mod processes;
 mod tree;
 mod users;
 
@@ -18,12 +20,24 @@ use instance::tempdir::TempDir;
 use instance::{Instance, wait_for};
 use serde_json::Value;
 
-/// What an instance below the first runs, until its file END is there.
+/// What an instance below the first runs, until its file END is there, or the
+/// folder is not.
 const INITIAL: &str = r#"
-flux module load $LOAD "$MODULE" listen=none parent-period=1s $ARGS
+flux module load $OPTIONS "$MODULE" listen=none parent-period=1s $ARGUMENTS
 echo $FLUX_URI >"$0.new" && mv "$0.new" "$0.uri"
-until [ -e "$0.end" ]; do sleep 0.1; done
+while [ -e "$0.uri" ] && [ ! -e "$0.end" ]; do sleep 0.1; done
 "#;
+
+/// How an instance is started.
+#[derive(Default)]
+struct Kind {
+    /// Options of `flux start`.
+    start: Vec<String>,
+    /// Options of `flux module load`.
+    options: &'static str,
+    /// Further arguments of the module.
+    arguments: &'static str,
+}
 
 /// An instance that is a job.
 struct Nested<'a> {
@@ -35,30 +49,31 @@ struct Nested<'a> {
 }
 
 impl<'a> Nested<'a> {
-    /// A job of the instance with this URI, or of the top one.
+    /// A job of another such instance, or of the top one.
     fn start(
         top: &'a Instance,
         of: Option<&Nested>,
         dir: &TempDir,
         name: &str,
     ) -> Self {
-        Self::start_with(top, of, dir, name, "", "")
+        Self::start_as(&Kind::default(), top, of, dir, name)
     }
 
-    /// The same with options and arguments of `flux module load`.
-    fn start_with(
+    /// The same, of a kind.
+    fn start_as(
+        kind: &Kind,
         top: &'a Instance,
         of: Option<&Nested>,
         dir: &TempDir,
         name: &str,
-        options: &str,
-        args: &str,
     ) -> Self {
         let file = dir.path().join(name);
+        let log = format!("-Slog-filename={}", with(&file, "log").display());
         let mut submit = top.command("flux");
-        submit.args(["submit", "-n1", "flux", "start", "sh", "-ec", INITIAL]);
-        submit.arg(&file).env("MODULE", instance::module());
-        submit.env("LOAD", options).env("ARGS", args);
+        submit.args(["submit", "-n1", "flux", "start", &log]);
+        submit.args(&kind.start).args(["sh", "-ec", INITIAL]).arg(&file);
+        submit.env("MODULE", instance::module());
+        submit.env("OPTIONS", kind.options).env("ARGUMENTS", kind.arguments);
         if let Some(of) = of {
             submit.env("FLUX_URI", &of.uri);
         }
@@ -86,6 +101,15 @@ impl<'a> Nested<'a> {
         let stats = self.flux(&["module", "stats", "prometheus"]);
         let stats: Value = serde_json::from_str(&stats).unwrap();
         stats["collectors"]["parent"].clone()
+    }
+
+    fn broker_pid(&self) -> String {
+        self.flux(&["getattr", "broker.pid"]).trim().to_owned()
+    }
+
+    /// What its broker logged so far, also when that is not there any more.
+    fn log(&self) -> String {
+        std::fs::read_to_string(with(&self.file, "log")).unwrap()
     }
 
     fn end(&self) {
