@@ -11,6 +11,10 @@ const MAX_NAME: usize = 255;
 /// The most brokers that are named in a list of the worst.
 pub const MAX_WORST: usize = 16;
 
+/// More than any broker has of anything, and so little that no sum over
+/// brokers overflows.
+const MAX_VALUE: f64 = 1e18;
+
 /// How many figures there are, see [`super::metrics`].
 pub const FIGURES: usize = 6;
 
@@ -93,6 +97,7 @@ impl Spread {
         count <= brokers
             && [sum, min, max].iter().all(|v| v.is_finite() && *v >= 0.0)
             && min <= max
+            && max <= MAX_VALUE
             && (n * min - slack..=n * max + slack).contains(&sum)
     }
 }
@@ -158,7 +163,7 @@ impl Report {
             ));
         }
         let brokers = self.brokers;
-        let ages = self.age.is_finite() && self.age >= 0.0;
+        let ages = (0.0..=MAX_VALUE).contains(&self.age);
         let figures = self.figures.iter().all(|f| f.is_possible(brokers));
         // each broker but the first is at most one's child
         let children = self.children.iter().all(|n| *n <= subtree.into());
@@ -175,7 +180,7 @@ impl Report {
 impl Named {
     fn is_possible(&self) -> bool {
         let name = &self.hostname;
-        self.value.is_finite()
+        self.value.abs() <= MAX_VALUE
             && name.len() <= MAX_NAME
             && !name.contains(|c: char| c.is_control())
     }
@@ -238,6 +243,18 @@ mod tests {
     }
 
     #[test]
+    fn no_sum_of_what_is_taken_overflows() {
+        assert!(report(1, 1.7e308, 0).check(1).is_err());
+        let mut sum = report(0, MAX_VALUE, 1);
+        for rank in 1..1000 {
+            let other = report(rank, MAX_VALUE, 1);
+            assert_eq!(other.check(1), Ok(()));
+            sum.add(&other, MAX_VALUE / 2.0, 1);
+        }
+        assert_eq!(sum.check(1000), Ok(()));
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         let good = || {
             let mut sum = report(1, 5.0, 1);
@@ -246,11 +263,13 @@ mod tests {
         };
         assert_eq!(good().check(2), Ok(()));
         assert!(good().check(1).unwrap_err().contains("subtree of 1"));
-        let changes: [fn(&mut Report); 12] = [
+        let changes: [fn(&mut Report); 14] = [
             |r| r.version = 2,
             |r| r.brokers = 0,
             |r| r.age = -1.0,
             |r| r.age = f64::INFINITY,
+            |r| r.age = 1.7e308,
+            |r| r.worst[0][0].value = 1.7e308,
             |r| r.figures[0].count = 3,
             |r| r.figures[0].sum = 15.0,
             |r| r.figures[0].min = 8.0,
