@@ -32,6 +32,7 @@ pub mod integral;
 mod jobs;
 pub mod jobspec;
 pub mod native;
+mod oldest;
 pub mod outcome;
 pub mod problem;
 mod queue;

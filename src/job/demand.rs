@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use super::Time;
 use super::active::{Flags, Job};
+use super::oldest::Oldest;
 use super::resources::{Resources, Sizes};
 use crate::resource::Capacity;
 
@@ -91,8 +92,7 @@ impl Demand {
         self.largest.0.last_key_value().map(|(&nodes, _)| nodes)
     }
 
-    /// Since when the one that has waited longest could have been started;
-    /// at most half a second earlier than that.
+    /// Since when the one that has waited longest could have been started.
     pub fn oldest(&self) -> Option<Time> {
         self.oldest.first()
     }
@@ -160,57 +160,6 @@ impl Largest {
             }
         }
     }
-}
-
-/// Times, of which the least is wanted, by the half second they are in: one
-/// entry for each would be a third of what is remembered of a job.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Oldest(BTreeMap<u32, Same>);
-
-/// Times in the same half second.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Same {
-    count: u32,
-    /// Of them, or of those that are gone: microseconds into it.
-    earliest: u32,
-}
-
-impl Oldest {
-    fn add(&mut self, time: Time) {
-        let (half_second, micros) = split(time);
-        let new = Same { count: 0, earliest: micros };
-        let same = self.0.entry(half_second).or_insert(new);
-        same.count += 1;
-        same.earliest = same.earliest.min(micros);
-    }
-
-    fn remove(&mut self, time: Time) {
-        let (half_second, _) = split(time);
-        if let Some(same) = self.0.get_mut(&half_second) {
-            same.count -= 1;
-            if same.count == 0 {
-                self.0.remove(&half_second);
-            }
-        }
-    }
-
-    fn first(&self) -> Option<Time> {
-        let (&half_second, same) = self.0.first_key_value()?;
-        let micros =
-            (i64::from(half_second) << BITS) + i64::from(same.earliest);
-        Some(Time::from_micros(micros))
-    }
-}
-
-/// A half second is 2^19 microseconds.
-const BITS: u32 = 19;
-
-/// Which half second since the epoch, and microseconds into it; what is
-/// before the epoch, or after the year 2041, is in the first or the last.
-fn split(time: Time) -> (u32, u32) {
-    let last = (i64::from(u32::MAX) << BITS) | ((1 << BITS) - 1);
-    let micros = time.as_micros().clamp(0, last);
-    ((micros >> BITS) as u32, (micros & ((1 << BITS) - 1)) as u32)
 }
 
 #[cfg(test)]
@@ -300,23 +249,6 @@ mod tests {
         sum.merge(&demand);
         assert_eq!(sum.oldest(), Some(Time::from_secs(5.0)));
         assert_eq!((sum.jobs, sum.nodes()), (2, 3));
-    }
-
-    #[test]
-    fn the_oldest_is_known_to_half_a_second() {
-        let mut demand = Demand::default();
-        let mut jobs = vec![job(Some(1), 1, 1, 0); 1_000];
-        for (i, job) in (0..).zip(&mut jobs) {
-            job.sched = Time::from_secs(1e9 + f64::from(i) * 0.01);
-            demand.enter(job, CAPACITY);
-        }
-        assert!(demand.oldest.0.len() <= 21);
-        for job in &jobs {
-            let early = job.sched.since(demand.oldest().unwrap());
-            assert!((0.0..0.53).contains(&early), "{early}");
-            demand.leave(job, CAPACITY);
-        }
-        assert_eq!(demand, Demand::default());
     }
 
     #[test]
