@@ -207,12 +207,16 @@ class Simulated(Instance):
 
 
 class Flux(Instance):
-    """One of Flux, with invented nodes; the module is a process of its own."""
+    """One of Flux, with invented nodes; the module is a process of its own, so
+    that what it takes is known, or where `threads`, as sites load it."""
 
     name = "Flux"
     program = FLUX
-    options = ["--exec"]
     feeder = None
+
+    def __init__(self, jobs=0, threads=False):
+        super().__init__(jobs)
+        self.options = [] if threads else ["--exec"]
 
     def start(self):
         return [self.program, "start", "--test-size=1"]
@@ -261,7 +265,7 @@ class Flux(Instance):
 
     def load(self):
         taken = super().load()
-        self.module = self.find_module()
+        self.module = self.find_module() if self.options else self.pid()
         return taken
 
     def find_module(self):

@@ -27,7 +27,9 @@ HELD = either(1_000_000, 20_000)
 FLOW = 2000
 CALIBRATIONS = either(3, 0)
 
+# the noisiest of all: more rounds
 THROUGHPUT_JOBS = either(1000, 60)
+THROUGHPUT_ROUNDS = 2 * ROUNDS
 FRESH_JOBS = either(200, 5)
 RECORDED_JOBS = either(2000, 50)
 # seconds of processor time for each consumer of the journal, about
