@@ -15,11 +15,15 @@ pub(super) fn whose(
 ) -> Result<String, Refusal> {
     let invalid = |text: String| Err(Refusal::new(Reason::Invalid, text));
     let Some(user) = by else {
-        return match update.name.starts_with(GUEST) {
-            true => invalid(format!(
-                "name: those that begin with {GUEST} are for guests"
+        // without the dash, `_count` and the like of a histogram would be
+        // names that guests can have
+        let mine = !format!("{}_", update.name).starts_with(GUEST);
+        return match mine {
+            true => Ok(update.name.clone()),
+            false => invalid(format!(
+                "name: {} and those that begin with {GUEST} are for guests",
+                GUEST.trim_end_matches('_')
             )),
-            false => Ok(update.name.clone()),
         };
     };
     let before = update.labels.insert(USERID.into(), user.to_string());

@@ -51,6 +51,8 @@ struct Account {
     name: Arc<str>,
     /// Its jobs that are known, also those that are in no state yet.
     known: u32,
+    /// Whether it ever had one that was accepted: what is refused is not shown.
+    counts: bool,
     jobs: Jobs,
     nodes: u64,
     node_seconds: Integral,
@@ -112,10 +114,20 @@ impl Ledger {
             }
         };
         self.index.insert(name, place);
-        if self.started && self.shown.len() < self.top {
-            self.shown.push(place);
-        }
         place
+    }
+
+    /// The account with a job that was accepted.
+    fn counted(&mut self, place: u16) -> &mut Account {
+        let account = &mut self.accounts[usize::from(place)];
+        let is_new = place != REST && !account.counts;
+        if is_new {
+            account.counts = true;
+            if self.started && self.shown.len() < self.top {
+                self.shown.push(place);
+            }
+        }
+        account
     }
 
     /// The account has one job less.
@@ -124,7 +136,7 @@ impl Ledger {
     }
 
     pub(super) fn enter(&mut self, place: u16, job: &Job, state: usize) {
-        let account = &mut self.accounts[usize::from(place)];
+        let account = self.counted(place);
         account.jobs[state] += 1;
         account.nodes += held(job);
     }
@@ -136,7 +148,7 @@ impl Ledger {
     }
 
     pub(super) fn hold(&mut self, place: u16, nodes: u32, from: Time) {
-        self.accounts[usize::from(place)].node_seconds.add(nodes, from);
+        self.counted(place).node_seconds.add(nodes, from);
     }
 
     pub(super) fn release(
@@ -162,7 +174,10 @@ impl Ledger {
         }
         let is_shown = self.is_shown();
         let mut others: Vec<u16> = self.index.values().copied().collect();
-        others.retain(|place| !is_shown[usize::from(*place)]);
+        others.retain(|&place| {
+            let at = usize::from(place);
+            self.accounts[at].counts && !is_shown[at]
+        });
         // first those who have the most, though no more of them than can be
         if others.len() > self.top {
             let most = |place: &u16| Reverse(self.rank(*place, now));
@@ -294,6 +309,7 @@ impl Account {
         Self {
             name,
             known: 0,
+            counts: false,
             jobs: Default::default(),
             nodes: 0,
             node_seconds: Integral::default(),

@@ -57,6 +57,24 @@ fn end(table: &mut Table, jm: &mut Manager, id: u64, at: f64) {
 }
 
 #[test]
+fn refused_jobs_name_nobody() {
+    let mut table = opened(2);
+    let mut jm = Manager::default();
+    feed(&mut table, &jm.submit(1, 1.0, "batch"), 1.0);
+    assert_eq!(names(&mut table, Kind::User, 1.0), [""; 0]);
+    feed(&mut table, &jm.post(1, 2.0, "invalidate", ""), 2.0);
+    if let Some(ledger) =
+        table.totals.accounts.as_mut().unwrap().ledger(Kind::User)
+    {
+        ledger.choose(t(3.0));
+    }
+    assert_eq!(names(&mut table, Kind::User, 3.0), [""; 0]);
+    feed(&mut table, &jm.submit(2, 4.0, "batch"), 4.0);
+    feed(&mut table, &jm.post(2, 4.0, "validate", ""), 4.0);
+    assert_eq!(names(&mut table, Kind::User, 4.0).len(), 1);
+}
+
+#[test]
 fn each_has_what_is_its_own() {
     let mut table = opened(20);
     let mut jm = Manager::default();
