@@ -52,7 +52,7 @@ pub fn check(data: &[u8]) {
             }
             "resolve" => {
                 for id in table.take_vanished() {
-                    table.resolve(id, rest);
+                    table.resolve(id, rest, None);
                     table.resolve_unknown(id, now);
                 }
             }

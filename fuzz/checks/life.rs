@@ -260,9 +260,13 @@ impl Job {
         )
     }
 
-    fn r(&self) -> String {
+    fn given_r(&self) -> String {
         let given = self.given;
-        format!(r#""R":{{"version":1,"execution":{{"R_lite":{given}}}}}"#)
+        format!(r#"{{"version":1,"execution":{{"R_lite":{given}}}}}"#)
+    }
+
+    fn r(&self) -> String {
+        format!(r#""R":{}"#, self.given_r())
     }
 
     fn ranks(&self) -> &'static [u32] {
@@ -334,9 +338,13 @@ impl Watcher {
         let what = self.hear(SENTINEL, world.now());
         assert_eq!(what, What::Sentinel);
         for id in self.table.take_vanished() {
-            let log = world.jobs.get(&id).map(|job| job.events.join("\n"));
+            let job = world.jobs.get(&id);
+            let log = job.map(|job| job.events.join("\n"));
             let log = log.unwrap_or_default();
-            if self.table.resolve(id, &log).what != What::Resolved {
+            let r = job.filter(|_| self.table.needs_r(id, &log));
+            let r = r.map(|job| job.given_r());
+            let done = self.table.resolve(id, &log, r.as_deref());
+            if done.what != What::Resolved {
                 self.table.resolve_unknown(id, world.now());
             }
         }

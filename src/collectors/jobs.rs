@@ -65,7 +65,7 @@ fn watch(context: &Context, housekeeping: Watch) -> Result<()> {
     let jobs = context.jobs.clone();
     let topic = c"job-manager.stats-get";
     context.poll(topic, "{}", INTERVAL, move |reply| {
-        housekeeping.hear(reply)?;
+        housekeeping.hear(reply, true)?;
         match jobs.lock().synced() {
             true => Ok(()),
             false => Err(Error::new(libc::EAGAIN, "not caught up yet")),

@@ -33,7 +33,8 @@ const FAULTS: Spec = Spec::counter(
     &[],
     "Objects that were not in the broker's KVS cache when wanted.",
 );
-const NAMESPACES: Spec = Spec::gauge(
+/// One of them is the primary one.
+pub const NAMESPACES: Spec = Spec::gauge(
     "flux_kvs_namespaces",
     &[],
     "KVS namespaces that the broker knows: the primary one, and one for each \

@@ -206,7 +206,8 @@ pub const ALL: &[Entry] = &[
         name: "kvs",
         every_rank: true,
         on: false,
-        private: &[],
+        // each running job has one
+        private: &[kvs::NAMESPACES],
         start: kvs::start,
     },
 ];

@@ -7,6 +7,8 @@
 //! whole.  A job we knew that is not listed ended in the gap: it is offered
 //! by [`Table::take_vanished`], for the caller to look up its eventlog.
 
+use serde_json::value::RawValue;
+
 use super::active::Job;
 use super::applied::{Applied, What, note};
 use super::apply::{self, Fate, Mode};
@@ -201,10 +203,25 @@ impl Table {
         std::mem::take(&mut self.vanished)
     }
 
+    /// Whether the eventlog of a vanished job has an "alloc" that is news, so
+    /// that [`Table::resolve`] needs its R.
+    pub fn needs_r(&self, id: JobId, eventlog: &str) -> bool {
+        let is_alloc = |line| {
+            Event::parse(line).is_ok_and(|event| event.kind() == Kind::Alloc)
+        };
+        self.vanished_job(id).is_some_and(|job| !job.alloc.is_set())
+            && eventlog.lines().any(is_alloc)
+    }
+
     /// Applies what is new in the eventlog of a vanished job (RFC 18, one
     /// event a line).  [`What::Resolved`] if that was its end, else the job
     /// is as before, or further, and still to be resolved.
-    pub fn resolve(&mut self, id: JobId, eventlog: &str) -> Applied {
+    pub fn resolve(
+        &mut self,
+        id: JobId,
+        eventlog: &str,
+        r: Option<&str>,
+    ) -> Applied {
         let Some(seen) = self.vanished_job(id).map(|job| job.seen) else {
             return self.applied(What::Unknown, Vec::new());
         };
@@ -220,7 +237,9 @@ impl Table {
         let mut problems = Vec::new();
         let missed = || stored(&events).skip(seen as usize);
         self.events += missed().count() as u64;
-        let what = match self.news(id, missed(), None, &mut problems) {
+        // an R that is none is found to be missing
+        let r = r.and_then(|r| serde_json::from_str::<&RawValue>(r).ok());
+        let what = match self.news(id, missed(), r, &mut problems) {
             true => {
                 // it ended before the sentinel came, and that is soon enough
                 self.totals.settle(self.heard);

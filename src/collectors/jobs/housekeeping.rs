@@ -4,7 +4,8 @@
 //! jobs had that were over before the module came, or in a gap of the
 //! journal, is looked up: `job-info.lookup`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use serde::Deserialize;
@@ -20,8 +21,8 @@ use crate::resource::Housekeeping;
 /// How often to ask while nodes are in housekeeping, in seconds.
 const INTERVAL: f64 = 1.0;
 
-/// How many jobs are looked up after an answer; the next one tells again of
-/// the others.
+/// How many jobs are looked up at a time; the next answer tells again of the
+/// others.
 const AT_ONCE: usize = 16;
 
 /// Clones are the same watch.
@@ -29,13 +30,25 @@ const AT_ONCE: usize = 16;
 pub struct Watch {
     context: Context,
     asking: Rc<Cell<bool>>,
+    looked_up: Rc<RefCell<HashMap<JobId, Lookup>>>,
+}
+
+/// How far it is.
+#[derive(Clone, Copy, PartialEq)]
+enum Lookup {
+    UnderWay,
+    Failed,
 }
 
 impl Watch {
     /// Begins to watch; the job manager is asked once a second while nodes
     /// are known to be in housekeeping.
     pub fn start(context: &Context) -> Result<Watch> {
-        let watch = Watch { context: context.clone(), asking: Rc::default() };
+        let watch = Watch {
+            context: context.clone(),
+            asking: Rc::default(),
+            looked_up: Rc::default(),
+        };
         let again = watch.clone();
         context.scope.every(INTERVAL, move || {
             let jobs = again.context.jobs.lock();
@@ -61,45 +74,68 @@ impl Watch {
             move |reply| {
                 watch.asking.set(false);
                 // who asks anyway, and less often, reports what is wrong
-                let _ = reply.and_then(|reply| watch.hear(reply));
+                let _ = reply.and_then(|reply| watch.hear(reply, false));
             },
         );
         self.asking.set(asked.is_ok());
     }
 
-    /// Takes in an answer.
-    pub fn hear(&self, reply: &str) -> Result<()> {
+    /// Takes in an answer; what could not be looked up before is `retried`, or
+    /// not.
+    pub fn hear(&self, reply: &str, retried: bool) -> Result<()> {
         let said = read("job-manager.stats-get", Housekeeping::parse(reply))?;
         let unknown = self.context.jobs.lock().set_housekeeping(said, now());
-        unknown.into_iter().take(AT_ONCE).try_for_each(|id| self.look_up(id))
+        let mut all = self.looked_up.borrow_mut();
+        all.retain(|id, lookup| match lookup {
+            Lookup::UnderWay => true,
+            Lookup::Failed => !retried && unknown.contains(id),
+        });
+        let under_way = all.values().filter(|l| **l == Lookup::UnderWay);
+        let room = AT_ONCE.saturating_sub(under_way.count());
+        let new = unknown.into_iter().filter(|id| !all.contains_key(id));
+        let new: Vec<_> = new.take(room).collect();
+        all.extend(new.iter().map(|id| (*id, Lookup::UnderWay)));
+        drop(all);
+        new.into_iter().try_for_each(|id| self.look_up(id))
     }
 
     fn look_up(&self, id: JobId) -> Result<()> {
         let payload = json!({ "id": id, "keys": ["R", "jobspec"], "flags": 0 });
-        let context = self.context.clone();
-        self.context.scope.rpc(
+        let watch = self.clone();
+        let asked = self.context.scope.rpc(
             c"job-info.lookup",
             &payload.to_string(),
             TIMEOUT,
             move |reply| {
-                if let Err(error) = reply.and_then(|r| tell(&context, id, r)) {
-                    let handle = context.scope.handle();
-                    context.health.report(handle, Err(error));
+                let context = &watch.context;
+                let mut all = watch.looked_up.borrow_mut();
+                match reply.and_then(|reply| tell(context, id, reply)) {
+                    Ok(()) => drop(all.remove(&id)),
+                    Err(error) => {
+                        all.insert(id, Lookup::Failed);
+                        drop(all);
+                        let handle = context.scope.handle();
+                        context.health.report(handle, Err(error));
+                    }
                 }
             },
-        )
+        );
+        if asked.is_err() {
+            self.looked_up.borrow_mut().remove(&id);
+        }
+        asked
     }
 }
 
 fn tell(context: &Context, id: JobId, reply: &str) -> Result<()> {
     #[derive(Deserialize)]
-    struct Lookup {
+    struct Found {
         #[serde(rename = "R")]
         r: String,
         jobspec: String,
     }
     const TOPIC: &str = "job-info.lookup";
-    let lookup: Lookup = parse(TOPIC, reply)?;
+    let lookup: Found = parse(TOPIC, reply)?;
     let had = read(TOPIC, Allocation::parse(&lookup.r))?;
     context.jobs.lock().housekeep(id, had, &lookup.jobspec, now());
     Ok(())

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::super::{Context, now, parse};
 use super::TIMEOUT;
-use crate::flux::Result;
+use crate::flux::{Error, Result};
 use crate::job::{JobId, What};
 
 /// How many lookups are under way at a time.
@@ -51,28 +51,62 @@ impl Vanished {
                 return;
             };
             let this = self.clone();
-            let payload = json!({ "id": id, "keys": ["eventlog"], "flags": 0 });
-            let asked = self.0.context.scope.rpc(
-                c"job-info.lookup",
-                &payload.to_string(),
-                TIMEOUT,
-                move |reply| {
-                    this.0.under_way.set(this.0.under_way.get() - 1);
-                    this.finish(id, reply.and_then(eventlog));
-                    this.next();
-                },
-            );
-            match asked {
-                Ok(()) => self.0.under_way.set(self.0.under_way.get() + 1),
-                Err(error) => self.finish(id, Err(error)),
+            let asked = self.ask(id, "eventlog", move |lookup| {
+                this.read(id, lookup.and_then(|lookup| found(lookup.eventlog)));
+                this.next();
+            });
+            if asked.is_err() {
+                self.finish(id, None, None);
             }
         }
     }
 
-    fn finish(&self, id: JobId, eventlog: Result<String>) {
+    /// Hands the answer to `f`.
+    fn ask(
+        &self,
+        id: JobId,
+        key: &str,
+        f: impl FnOnce(Result<Lookup>) + 'static,
+    ) -> Result<()> {
+        let payload = json!({ "id": id, "keys": [key], "flags": 0 });
+        let this = self.clone();
+        self.0.context.scope.rpc(
+            c"job-info.lookup",
+            &payload.to_string(),
+            TIMEOUT,
+            move |reply| {
+                this.0.under_way.set(this.0.under_way.get() - 1);
+                f(reply.and_then(|text| parse("job-info.lookup", text)));
+            },
+        )?;
+        self.0.under_way.set(self.0.under_way.get() + 1);
+        Ok(())
+    }
+
+    fn read(&self, id: JobId, eventlog: Result<String>) {
+        let Ok(eventlog) = eventlog else {
+            return self.finish(id, None, None);
+        };
+        let needs_r = self.0.context.jobs.lock().needs_r(id, &eventlog);
+        let eventlog = Rc::new(eventlog);
+        if needs_r {
+            let (this, log) = (self.clone(), eventlog.clone());
+            let asked = self.ask(id, "R", move |lookup| {
+                let r = lookup.and_then(|lookup| found(lookup.r)).ok();
+                this.finish(id, Some(&**log), r.as_deref());
+                this.next();
+            });
+            if asked.is_ok() {
+                return;
+            }
+        }
+        self.finish(id, Some(&eventlog), None);
+    }
+
+    fn finish(&self, id: JobId, eventlog: Option<&str>, r: Option<&str>) {
         let mut table = self.0.context.jobs.lock();
-        let resolved = eventlog.is_ok_and(|eventlog| {
-            table.resolve(id, &eventlog).what == What::Resolved
+        let resolved = eventlog.is_some_and(|eventlog| {
+            table.resolve(id, eventlog, r).what == What::Resolved
         });
         if !resolved {
             table.resolve_unknown(id, now());
@@ -80,13 +114,16 @@ impl Vanished {
     }
 }
 
-fn eventlog(reply: &str) -> Result<String> {
-    #[derive(Deserialize)]
-    struct Lookup {
-        eventlog: String,
-    }
-    let lookup: Lookup = parse("job-info.lookup", reply)?;
-    Ok(lookup.eventlog)
+/// The answer of `job-info.lookup`: what was asked for.
+#[derive(Debug, Deserialize)]
+struct Lookup {
+    eventlog: Option<String>,
+    #[serde(rename = "R")]
+    r: Option<String>,
+}
+
+fn found(text: Option<String>) -> Result<String> {
+    text.ok_or_else(|| Error::new(libc::EPROTO, "job-info.lookup: empty"))
 }
 
 #[cfg(test)]
@@ -96,7 +133,11 @@ mod tests {
     #[test]
     fn reads_a_real_lookup() {
         let reply = r#"{"id":1,"eventlog":"{\"timestamp\":1.0}\n"}"#;
-        assert_eq!(eventlog(reply).unwrap(), "{\"timestamp\":1.0}\n");
-        assert!(eventlog("{}").is_err());
+        let lookup: Lookup = parse("job-info.lookup", reply).unwrap();
+        assert_eq!(lookup.eventlog.unwrap(), "{\"timestamp\":1.0}\n");
+        let reply = r#"{"id":1,"R":"{\"version\":1}"}"#;
+        let lookup: Lookup = parse("job-info.lookup", reply).unwrap();
+        assert_eq!(found(lookup.r).unwrap(), "{\"version\":1}");
+        assert!(found(lookup.eventlog).is_err());
     }
 }

@@ -61,7 +61,7 @@ impl Published {
             bounds,
             series: BTreeMap::new(),
             of: BTreeMap::new(),
-            head: help.len() + 2 * name.len() + 32,
+            head: escaped(&help) + 2 * name.len() + 32,
             // and a number
             line: name.len() + text(&labels) + 24,
             given: Arc::new(Given {
@@ -159,5 +159,10 @@ impl Published {
 
 /// What label names or values take, with quotes and commas.
 fn text(parts: &[String]) -> usize {
-    parts.iter().map(|part| part.len() + 3).sum()
+    parts.iter().map(|part| escaped(part) + 3).sum()
+}
+
+/// What a text takes on a page, where some characters are two.
+fn escaped(text: &str) -> usize {
+    text.len() + text.matches(['"', '\\', '\n']).count()
 }

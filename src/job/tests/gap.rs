@@ -277,16 +277,35 @@ fn vanished_and_resolved() {
     assert_eq!((table.active(), completed(&table)), (1, 0));
     let log = jm.eventlog(1).unwrap();
     let (start, _) = log.split_at(log.len() - 20);
-    let bad = table.resolve(1, start);
+    let bad = table.resolve(1, start, None);
     assert_eq!((bad.what, bad.problems.len()), (What::Unresolved, 1));
-    let applied = table.resolve(1, &log);
+    let applied = table.resolve(1, &log, None);
     assert_eq!((applied.what, applied.problems.len()), (What::Resolved, 0));
     assert_eq!((table.active(), completed(&table)), (0, 1));
     assert_eq!(queue(&table, "batch").run.sum(), 1.0);
     // from alloc at 5 to free at 9
     assert_eq!(node_seconds(&mut table, "batch", 20.0), 8.0);
-    assert_eq!(table.resolve(1, &log).what, What::Unknown);
+    assert_eq!(table.resolve(1, &log, None).what, What::Unknown);
     assert_eq!(completed(&table), 1);
+}
+
+#[test]
+fn vanished_with_what_it_was_given_in_the_gap() {
+    let mut table = table();
+    let mut jm = Manager::default();
+    let lines = live(&mut jm, 1, 1.0, 3);
+    feed_all(&mut table, &lines, 4.5);
+    assert_eq!(queue(&table, "batch").waiting, 1);
+    more(&mut jm, 1, 1.0, 3, 9);
+    resync(&mut table, &jm, false, 6.5, 20.0);
+    assert_eq!(table.take_vanished(), [1]);
+    let log = jm.eventlog(1).unwrap();
+    assert!(table.needs_r(1, &log) && !table.needs_r(1, ""));
+    let applied = table.resolve(1, &log, Some(manager::R));
+    assert_eq!((applied.what, applied.problems.len()), (What::Resolved, 0));
+    // two nodes from alloc at 5 to free at 9
+    assert_eq!(node_seconds(&mut table, "batch", 20.0), 8.0);
+    assert!(!table.needs_r(1, &log));
 }
 
 #[test]
@@ -323,7 +342,7 @@ fn a_job_that_is_there_cannot_be_given_up() {
     resync(&mut table, &jm, false, 10.0, 20.0);
     table.resolve_unknown(1, t(21.0));
     assert_eq!(table.active(), 1);
-    assert_eq!(table.resolve(1, "").what, What::Unknown);
+    assert_eq!(table.resolve(1, "", None).what, What::Unknown);
 }
 
 #[test]
@@ -340,6 +359,6 @@ fn nothing_is_counted_ahead_while_the_stream_is_broken() {
     assert_eq!(node_seconds(&mut table, "batch", 60.0), 12.0);
     feed(&mut table, SENTINEL, 60.0);
     assert_eq!(table.take_vanished(), [1]);
-    table.resolve(1, &jm.eventlog(1).unwrap());
+    table.resolve(1, &jm.eventlog(1).unwrap(), None);
     assert_eq!(node_seconds(&mut table, "batch", 60.0), 14.0);
 }

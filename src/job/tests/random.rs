@@ -130,7 +130,7 @@ fn gauges(table: &Table) -> Gauges {
 pub fn resolve(table: &mut Table, jm: &Manager, now: f64) {
     for id in table.take_vanished() {
         let log = jm.eventlog(id).unwrap_or_default();
-        if table.resolve(id, &log).what != What::Resolved {
+        if table.resolve(id, &log, Some(manager::R)).what != What::Resolved {
             table.resolve_unknown(id, t(now));
         }
     }
