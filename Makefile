@@ -99,9 +99,10 @@ demo: deps build ## watch the metrics of a busy instance (DEMO_SECONDS=60)
 	@command -v flux >/dev/null || $(CARGO) build --release -p standin
 	demo/run
 
-scale: deps build ## what 10,000 nodes and 1,000,000 jobs cost, simulated
+scale: deps build ## what 10,000 nodes, brokers and 1,000,000 jobs cost, simulated
 	$(CARGO) build --release -p standin
 	demo/scale
+	demo/brokers
 
 chaos: deps build ## everything at once on a real Flux (CHAOS_SECONDS=600)
 	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),600) \

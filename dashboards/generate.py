@@ -240,6 +240,48 @@ OVERVIEW = dashboard(
                 ),
             ],
         ),
+        (
+            "Nested instances",
+            [
+                graph(
+                    "Running jobs by depth",
+                    [
+                        (
+                            'sum by (depth) (flux_tree_jobs{@, state="run"})',
+                            "depth {{depth}}",
+                        )
+                    ],
+                    description="Depth 0 is this instance, 1 are the instances that are jobs of it.",
+                ),
+                graph(
+                    "Waiting jobs by instance",
+                    [
+                        (
+                            'topk(10, flux_tree_child_jobs{@, state="sched"})',
+                            "{{jobid}}",
+                        )
+                    ],
+                    description="Only where children-named is set.",
+                ),
+            ],
+        ),
+        (
+            "Users and banks",
+            [
+                graph(
+                    "Nodes by user",
+                    [("flux_user_nodes{@}", "{{userid}}")],
+                    stacked=True,
+                    description="Only with the collector users switched on.",
+                ),
+                graph(
+                    "Nodes by bank",
+                    [("flux_bank_nodes{@}", "{{bank}}")],
+                    stacked=True,
+                    description="Only with the collector banks switched on.",
+                ),
+            ],
+        ),
     ],
 )
 
@@ -543,6 +585,43 @@ BROKER = dashboard(
                         ("flux_overlay_queue_messages{@}", "queue, {{direction}}"),
                         ("flux_overlay_children_connected{@}", "children connected"),
                     ],
+                ),
+            ],
+        ),
+        (
+            "All brokers",
+            [
+                graph(
+                    "Brokers",
+                    [
+                        ("flux_brokers_reporting{@}", "reporting"),
+                        ("flux_brokers_missing{@}", "missing"),
+                    ],
+                    stacked=True,
+                    description="Only where the module is loaded on all of them, as is the rest of this row.",
+                ),
+                graph(
+                    "Resident memory",
+                    by(
+                        "statistic",
+                        'flux_brokers_resident_memory_bytes{@, statistic!="sum"}',
+                    ),
+                    "bytes",
+                ),
+                graph(
+                    "Processors in use",
+                    by(
+                        "statistic",
+                        'flux_brokers_cpu_usage_ratio{@, statistic!="sum"}',
+                    ),
+                    "percentunit",
+                ),
+                graph(
+                    "Messages between brokers and modules",
+                    by(
+                        "statistic",
+                        'flux_brokers_module_backlog_messages{@, statistic!="sum"}',
+                    ),
                 ),
             ],
         ),

@@ -314,6 +314,40 @@ fn guests_publish_where_they_may_and_as_themselves() {
     instance.flux(&["module", "remove", "prometheus"]);
 }
 
+#[test]
+fn a_module_in_python_publishes() {
+    if skip("a_module_in_python_publishes") {
+        return;
+    }
+    let instance = Instance::start(&["--test-size=2"]);
+    let known = ["python", "-c", "import flux.brokermod"];
+    if !instance.try_flux(&known).status.success() {
+        eprintln!(
+            "SKIPPED: a_module_in_python_publishes: this Flux has no \
+             modules in Python"
+        );
+        return;
+    }
+    load(&instance, &[]);
+    let folder = instance::tempdir::TempDir::new();
+    let file = folder.path().join("site.py");
+    std::fs::write(&file, example("py")).unwrap();
+    let all = ["exec", "-r", "all", "flux", "module"];
+    let load = [&all[..], &["load", file.to_str().unwrap()]].concat();
+    instance.flux(&load);
+    wait_for("both ranks", || {
+        let page = instance.scrape();
+        let free = |rank| {
+            let labels = [("rank", rank)];
+            page.sum("flux_custom_tmp_free_bytes", &labels)
+        };
+        (free("0") > 0.0 && free("1") > 0.0).then_some(())
+    });
+    instance.flux(&["module", "remove", "prometheus"]);
+    // it goes on, and may be unloaded
+    instance.flux(&[&all[..], &["remove", "site"]].concat());
+}
+
 /// What the job manager runs, with the page's lines in it.
 const PLUGIN: &str = r#"
 #include <flux/core.h>

@@ -202,7 +202,8 @@ fn busy(host: Host) -> Instance {
     ];
     let queues = tools::text("tests/workload/queues.toml");
     let instance = host.start_with(&options, &queues, &[]);
-    instance.load_args(&[], &["listen=127.0.0.1:0", "collectors=all"]);
+    let args = ["listen=127.0.0.1:0", "collectors=all", "children-named=1"];
+    instance.load_args(&[], &args);
     instance
 }
 
