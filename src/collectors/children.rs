@@ -30,11 +30,12 @@ use serde::Deserialize;
 use self::metrics::DROPPED;
 pub use self::metrics::{NAMED, SPECS, names};
 pub use self::report::{Level, MAX_DEPTH, Report, Results, finished};
-pub use self::store::{MAX_NAMED, Store};
+pub use self::store::{MAX_NAMED, Refused, Store};
 use super::family::{Family, Spec};
 use super::{Context, Jobs, parse};
 use crate::exposition::Source;
 use crate::flux::{Error, Request, Result, Role};
+use crate::job::state::State;
 use crate::job::{JobId, id::f58};
 
 /// How often what is over is forgotten, beside when it is looked at.
@@ -139,8 +140,10 @@ impl Users {
             if !table.synced() {
                 return again("the job table is not known yet");
             }
-            if !table.has(job) {
-                let text = format!("{} is no active job here", f58(job));
+            // one that waits is no instance, whatever its user says
+            let runs = [State::Run, State::Cleanup];
+            if !table.state(job).is_some_and(|state| runs.contains(&state)) {
+                let text = format!("{} is no running job here", f58(job));
                 return Err(Error::new(libc::ENOENT, text));
             }
         }
@@ -159,8 +162,15 @@ impl Users {
             }
         }
         let taken = self.context.tree.lock().put(report, Instant::now());
-        taken.map_err(|_full| {
-            Error::new(libc::ENOSPC, "too many instances tell their totals")
+        taken.map_err(|refused| match refused {
+            Refused::Full => {
+                let text = "too many instances tell their totals";
+                Error::new(libc::ENOSPC, text)
+            }
+            Refused::Absurd => {
+                let text = "report: more jobs than can have finished";
+                Error::new(libc::EPROTO, text)
+            }
         })
     }
 

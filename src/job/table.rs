@@ -23,6 +23,7 @@ use super::histogram::Detail;
 use super::jobs::Jobs;
 use super::jobspec::Jobspec;
 use super::resources::Allocation;
+use super::state::State;
 use super::totals::Totals;
 use super::{JobId, Problem, ProblemKind, Time};
 use crate::resource::{Housekeeping, Requires, Status};
@@ -303,6 +304,11 @@ impl Table {
     /// Whether it is one of those.
     pub fn has(&self, id: JobId) -> bool {
         self.jobs.get(id).is_some()
+    }
+
+    /// Its state, if it is.
+    pub fn state(&self, id: JobId) -> Option<State> {
+        self.jobs.get(id).map(Job::state)
     }
 
     /// How many jobs are active: the sum over all states.

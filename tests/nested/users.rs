@@ -43,7 +43,13 @@ fn only_the_user_of_a_job_speaks_for_it() {
     let error = send("9999", &report(job)).unwrap_err();
     assert!(error.contains("is not your job"), "{error}");
     let error = send("9999", &report(7)).unwrap_err();
-    assert!(error.contains("is no active job here"), "{error}");
+    assert!(error.contains("is no running job here"), "{error}");
+    // one that waits has no instance, whoever's it is
+    let id = ["submit", "--urgency=hold", "sleep", "inf"];
+    let waits = top.flux(&["job", "id", top.flux(&id).trim()]);
+    let error = send("9999", &report(waits.trim().parse().unwrap()));
+    let error = error.unwrap_err();
+    assert!(error.contains("is no running job here"), "{error}");
     let page = top.scrape();
     assert_eq!(instances(&page, "1"), 0.0);
     assert_eq!(page.sum("flux_tree_jobs_finished_total", &[]), 0.0);
@@ -67,7 +73,7 @@ fn only_the_user_of_a_job_speaks_for_it() {
     let dropped = |reason| {
         page.sum("flux_exporter_tree_dropped_total", &[("reason", reason)])
     };
-    assert_eq!(["denied", "invalid", "full"].map(dropped), [2.0, 1.0, 0.0]);
+    assert_eq!(["denied", "invalid", "full"].map(dropped), [3.0, 1.0, 0.0]);
     // it goes with its job
     top.flux(&["cancel", "--all"]);
     wait_for("it to leave", || {

@@ -18,6 +18,13 @@ const PERIODS: f64 = 3.0;
 /// And some time for the parent to be slow in.
 const SLACK: f64 = 10.0;
 
+/// Jobs a second that an instance and those below it can finish: more than any
+/// does, and so few that nobody spoils the counters for all.
+const RATE: f64 = 10_000.0;
+
+/// For how long they may add up before they are told, in seconds.
+const AWAY: f64 = 3600.0;
+
 /// What all below this instance told.
 #[derive(Debug, Default)]
 pub struct Store {
@@ -48,6 +55,9 @@ struct Child {
     load: u64,
     /// Of the last report that was taken.
     seq: u64,
+    /// When that was, and how many more jobs it could have told as finished.
+    at: Instant,
+    credit: f64,
     /// Until when its levels are good, while it is there.
     until: Option<Instant>,
     levels: Vec<Level>,
@@ -56,9 +66,14 @@ struct Child {
     named: Option<Results>,
 }
 
-/// There are as many children as there may be.
+/// Why a report is not taken.
 #[derive(Debug, PartialEq)]
-pub struct Full;
+pub enum Refused {
+    /// There are as many children as there may be.
+    Full,
+    /// More jobs than can have finished.
+    Absurd,
+}
 
 impl Store {
     /// Says how many children are to be named.
@@ -67,11 +82,23 @@ impl Store {
     }
 
     /// Takes a report in the place of an earlier one.
-    pub fn put(&mut self, report: Report, now: Instant) -> Result<(), Full> {
+    pub fn put(&mut self, report: Report, now: Instant) -> Result<(), Refused> {
         let Report { jobid, load, seq, period, last, levels, .. } = report;
         let known = self.children.get(&jobid);
         if known.is_none() && self.children.len() >= MAX_CHILDREN {
-            return Err(Full);
+            return Err(Refused::Full);
+        }
+        let is_new = known.is_none_or(|c| (c.load, c.seq) != (load, seq));
+        let mut credit = known.map_or(RATE * AWAY, |child| {
+            let seconds = now.saturating_duration_since(child.at);
+            (child.credit + RATE * seconds.as_secs_f64()).min(RATE * AWAY)
+        });
+        if is_new {
+            let finished = levels.iter().flat_map(|level| level.finished);
+            credit -= finished.map(|n| n as f64).sum::<f64>();
+            if credit < 0.0 {
+                return Err(Refused::Absurd);
+            }
         }
         let mut named = known.and_then(|child| child.named);
         if named.is_none() && self.places > 0 {
@@ -80,7 +107,7 @@ impl Store {
         }
         let deepest = levels.len().max(self.finished.len());
         self.finished.resize(deepest, Results::default());
-        if known.is_none_or(|c| (c.load, c.seq) != (load, seq)) {
+        if is_new {
             for (sum, level) in self.finished.iter_mut().zip(&levels) {
                 add(sum, &level.finished);
             }
@@ -91,7 +118,9 @@ impl Store {
         }
         let patience = Duration::from_secs_f64(PERIODS * period + SLACK);
         let until = (!last).then(|| now + patience);
-        self.children.insert(jobid, Child { load, seq, until, levels, named });
+        let at = now;
+        let child = Child { load, seq, at, credit, until, levels, named };
+        self.children.insert(jobid, child);
         Ok(())
     }
 
@@ -220,6 +249,26 @@ mod tests {
     }
 
     #[test]
+    fn nobody_finishes_more_than_can_be() {
+        let now = Instant::now();
+        let at = |seconds| now + Duration::from_secs(seconds);
+        let mut store = Store::default();
+        let many = |seq, n| report(1, seq, vec![level(1, n)]);
+        let full = (RATE * AWAY) as u64 / 5;
+        store.put(many(0, full), now).unwrap();
+        // again, for its answer was lost
+        store.put(many(0, full), now).unwrap();
+        let one_more = store.put(many(1, 1), now);
+        assert_eq!(one_more, Err(Refused::Absurd));
+        assert_eq!(store.levels()[0].finished, [full; 5]);
+        store.put(many(1, 2_000), at(1)).unwrap();
+        assert!(store.put(many(2, 2_001), at(2)).is_err());
+        // it does not add up for ever
+        assert!(store.put(many(2, full + 1), at(100_000)).is_err());
+        store.put(many(2, full), at(100_000)).unwrap();
+    }
+
+    #[test]
     fn children_are_bounded() {
         let now = Instant::now();
         let mut store = Store::default();
@@ -227,7 +276,7 @@ mod tests {
             store.put(report(job, 0, vec![level(1, 1)]), now).unwrap();
         }
         let one = |job| report(job, 1, vec![level(1, 1)]);
-        assert_eq!(store.put(one(u64::MAX), now), Err(Full));
+        assert_eq!(store.put(one(u64::MAX), now), Err(Refused::Full));
         assert_eq!(store.put(one(0), now), Ok(()));
         store.settle(now, |job| job != 5);
         assert_eq!(store.put(one(u64::MAX), now), Ok(()));
