@@ -39,7 +39,11 @@ use std::{
     fmt, io,
     net::TcpListener,
     os::unix::net::UnixListener,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -99,6 +103,8 @@ struct Listener {
     /// That of a Unix socket, which goes with the listener.
     file: Option<SocketFile>,
     close: oneshot::Sender<accept::Closed>,
+    /// Tells its connections.
+    is_closed: Arc<AtomicBool>,
 }
 
 /// A bound socket, and where it is.
@@ -178,8 +184,12 @@ impl Server {
             }
         };
         let (close, closed) = oneshot::channel();
-        self.runtime.spawn(self.acceptor.clone().run(listener, closed));
-        self.listeners.push(Listener { address: address.clone(), close, file });
+        let is_closed = Arc::<AtomicBool>::default();
+        let acceptor = self.acceptor.clone();
+        self.runtime.spawn(acceptor.run(listener, closed, is_closed.clone()));
+        let held =
+            Listener { address: address.clone(), file, close, is_closed };
+        self.listeners.push(held);
         Ok(address)
     }
 
@@ -189,26 +199,31 @@ impl Server {
         listener.file.as_ref()
     }
 
-    /// Closes the listener on `address`, as [`listen`](Self::listen) returned
-    /// it; connections it accepted go on.
+    /// Closes the listeners on `addresses`, as [`listen`](Self::listen)
+    /// returned them. What they are answering is still sent; connections that
+    /// they accepted end at their next request, for rules that come after may
+    /// be meant for others.
     ///
-    /// True when there was one and its address is free again. Waits for the
-    /// thread, at most a second, and is false when that was not enough: the
-    /// listener then closes as soon as the thread comes to it.
-    pub fn close(&mut self, address: &Address) -> bool {
-        let at = self.listeners.iter().position(|l| l.address == *address);
-        let Some(at) = at else {
-            return false;
-        };
+    /// True when the addresses are free. Waits for the thread, at most a
+    /// second in all, and is false when that was not enough: the listeners
+    /// then close as soon as the thread comes to them.
+    pub fn close(&mut self, addresses: &[Address]) -> bool {
         let (done, wait) = mpsc::channel();
-        let Listener { close, file, .. } = self.listeners.swap_remove(at);
-        // first: nobody is to find a file that nobody listens on
-        drop(file);
-        match close.send(done) {
-            Ok(()) => disconnected(&wait, CLOSE_TIMEOUT),
-            // the task is gone, and the listener with it
-            Err(_) => true,
+        let (gone, stay): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.listeners)
+                .into_iter()
+                .partition(|l| addresses.contains(&l.address));
+        self.listeners = stay;
+        for listener in gone {
+            let Listener { close, file, is_closed, .. } = listener;
+            is_closed.store(true, Ordering::Release);
+            // first: nobody is to find a file that nobody listens on
+            drop(file);
+            // otherwise the task is gone, and the listener with it
+            let _ = close.send(done.clone());
         }
+        drop(done);
+        disconnected(&wait, CLOSE_TIMEOUT)
     }
 
     /// Where it listens now.

@@ -6,7 +6,7 @@
 mod endpoint;
 mod instance;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Output;
@@ -18,6 +18,7 @@ use serde_json::Value;
 scenarios! {
     private_mode_is_followed
     rules_are_reloaded_or_refused_whole
+    connections_end_with_their_address
     a_unix_socket_comes_and_goes
     limits_follow_the_configuration
 }
@@ -269,6 +270,34 @@ fn rules_are_reloaded_or_refused_whole(host: Host) {
     Authority::new(&folder, "ca").sign(&folder, "server", "localhost");
     wait_for("the new one is used", || (status("https") == 200).then_some(()));
     assert_eq!(instance.stats("prometheus")["access"]["problem"], Value::Null);
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
+/// They were made under the rules of another address.
+fn connections_end_with_their_address(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
+    let folder = Folder::new();
+    folder.write("token", "0123456789abcdef");
+    let token = format!("bearer-token-file = \"{}\"", folder.text("token"));
+    let table = "[prometheus]\nlisten = ";
+    accepted(&instance, &format!("{table}\"127.0.0.1:0\"\n{token}\n"));
+    instance.load_args(&[], &[]);
+    let open = || {
+        let stats = instance.stats("prometheus");
+        (stats["http"]["connections"] == 1).then_some(())
+    };
+    let address = instance.address("prometheus");
+    let mut outsider = TcpStream::connect(&address).unwrap();
+    wait_for("it is in", open);
+    // to another address, for whose clients there are no passwords
+    accepted(&instance, &format!("{table}\"127.0.0.2:0\"\n"));
+    let address = instance.address("prometheus");
+    assert_eq!(curl(&[&format!("http://{address}/healthz")]).0, 200);
+    outsider.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    // a reset is as good
+    let _ = outsider.read_to_end(&mut answer);
+    assert_eq!(String::from_utf8(answer).unwrap(), "");
     instance.flux(&["module", "remove", "prometheus"]);
 }
 

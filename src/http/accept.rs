@@ -1,12 +1,19 @@
 //! One listener: accept until told to close, and no more connections than
 //! the server can afford.
 
-use std::{convert::Infallible, io, pin::pin, sync::Arc, sync::mpsc};
+use std::{
+    convert::Infallible,
+    io,
+    pin::pin,
+    sync::{Arc, atomic::AtomicBool, mpsc},
+};
 
 use tokio::sync::oneshot;
 
 use super::{
-    Peer, Site, connection,
+    Peer, Site,
+    access::Visit,
+    connection,
     room::{Full, Room},
     rules::Rules,
     stream::{Listener, Stream},
@@ -41,14 +48,16 @@ impl Acceptor {
         &self.rules
     }
 
-    /// Accepts until `close` says so or its sender is gone.
+    /// Accepts until `close` says so or its sender is gone; connections look
+    /// at `closed`.
     pub(super) async fn run(
         self,
         listener: Listener,
         close: oneshot::Receiver<Closed>,
+        closed: Arc<AtomicBool>,
     ) {
         let mut close = pin!(close);
-        let mut accept = Box::pin(self.accept(listener));
+        let mut accept = Box::pin(self.accept(listener, closed));
         let closed = std::future::poll_fn(|cx| {
             // never ready: this is for its side effect
             let _ = accept.as_mut().poll(cx);
@@ -60,10 +69,14 @@ impl Acceptor {
         drop(closed);
     }
 
-    async fn accept(self, listener: Listener) -> Infallible {
+    async fn accept(
+        self,
+        listener: Listener,
+        closed: Arc<AtomicBool>,
+    ) -> Infallible {
         loop {
             match listener.accept().await {
-                Ok((stream, peer)) => self.admit(stream, peer),
+                Ok((stream, peer)) => self.admit(stream, peer, &closed),
                 Err(e) if is_of_the_client(&e) => (),
                 Err(_) => {
                     // Out of descriptors or memory: let some be freed.
@@ -74,7 +87,7 @@ impl Acceptor {
         }
     }
 
-    fn admit(&self, stream: Stream, peer: Peer) {
+    fn admit(&self, stream: Stream, peer: Peer, closed: &Arc<AtomicBool>) {
         let counts = self.site.counts();
         if !self.rules.access().admits(peer) {
             counts.denied.inc();
@@ -84,8 +97,9 @@ impl Acceptor {
         match self.room.enter(peer, &limits) {
             Ok(place) => {
                 let (site, rules) = (self.site.clone(), self.rules.clone());
+                let visit = Visit { peer, tls: None, closed: closed.clone() };
                 tokio::spawn(connection::serve(
-                    stream, peer, site, rules, limits, place,
+                    stream, visit, site, rules, limits, place,
                 ));
             }
             Err(full) => {

@@ -153,9 +153,10 @@ impl Access {
         }
         state.checked = Instant::now();
         let files = std::mem::take(&mut state.files);
+        let old = state.policy.clone();
         // Flux's thread asks for the status, and must not wait for a disk.
         drop(state);
-        let (files, read) = self.read_changed(files);
+        let (files, read) = self.read_changed(files, &old);
         let mut state = self.state();
         state.files = files;
         match read {
@@ -176,13 +177,36 @@ impl Access {
     fn read_changed(
         &self,
         files: Files,
+        old: &Policy,
     ) -> (Files, Option<Result<Policy, String>>) {
         if !files.changed() {
             return (files, None);
         }
         let mut files = Files::default();
         let policy = Policy::load(&self.settings, &mut files);
-        (files, Some(policy))
+        (files, Some(policy.and_then(|policy| self.no_looser(policy, old))))
+    }
+
+    /// Refuses a policy that gives up what the one in force asks for: a file
+    /// that is being written is half a file, and half a web configuration, or
+    /// none, is a good one.
+    fn no_looser(
+        &self,
+        policy: Policy,
+        old: &Policy,
+    ) -> Result<Policy, String> {
+        // all else is the settings', which are not read again
+        let Some(path) = &self.settings.web_config_file else {
+            return Ok(policy);
+        };
+        match policy.gives_up(old) {
+            None => Ok(policy),
+            Some(what) => Err(format!(
+                "web-config-file: {}: no longer asks for {what}; \
+                 flux config reload takes it",
+                path.display()
+            )),
+        }
     }
 
     /// What of the metrics a client is shown that the policy lets in.

@@ -26,7 +26,7 @@ use tokio::{
 };
 
 use super::{
-    Limits, Peer, Site,
+    Limits, Site,
     access::{self, Denial, Visit},
     room::Place,
     routes::{self, Answer, OTHER},
@@ -44,7 +44,7 @@ const LINGER_BYTES: usize = 256 * 1024;
 /// `place` is given back at the end.
 pub(super) async fn serve(
     stream: Stream,
-    peer: Peer,
+    mut visit: Visit,
     site: Arc<Site>,
     rules: Rules,
     limits: Limits,
@@ -52,20 +52,20 @@ pub(super) async fn serve(
 ) {
     let _open = Open::new(site.counts().connections.clone());
     let policy = rules.access().policy(site.counts());
-    let (stream, tls) = match (stream, &policy.tls) {
+    let stream = match (stream, &policy.tls) {
         (Stream::Tcp(stream), Some(tls)) => {
             let handshake = access::accept(stream, tls);
             let Ok(Ok(stream)) = timeout(limits.header, handshake).await else {
                 site.counts().handshakes_failed.inc();
                 return;
             };
-            (stream, Some(tls.clone()))
+            visit.tls = Some(tls.clone());
+            stream
         }
-        (stream, _) => (stream, None),
+        (stream, _) => stream,
     };
     // it is asked for again at each request
     drop(policy);
-    let visit = Visit { peer, tls };
     let header_done = HeaderDone::default();
     let room = place.room().clone();
     let socket = Socket::new(stream, limits, room, header_done.clone());

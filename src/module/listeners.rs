@@ -82,10 +82,15 @@ impl Listeners {
     /// Listens on `addresses` and on no others, or, if one of the new ones
     /// is taken, changes nothing. Connections and the sockets of addresses
     /// that stay are not touched, but their mode and owner are.
+    ///
+    /// `rules` puts those for the new addresses into force: when the old ones
+    /// are closed, for they may be looser, and before the new ones are
+    /// served, for they may be stricter.
     pub fn replace(
         &self,
         addresses: &[Address],
         ownership: Ownership,
+        rules: impl FnOnce(),
     ) -> Result<()> {
         let known = |wanted: &Address| {
             self.0.all.borrow().iter().any(|l| l.wanted == *wanted)
@@ -101,22 +106,31 @@ impl Listeners {
             self.set_ownership(addresses, ownership)?;
         }
         self.0.ownership.set(ownership);
-        let mut all = self.0.all.borrow_mut();
-        all.retain(|listener| {
-            let keep = addresses.contains(&listener.wanted);
-            if let (false, Ok(address)) = (keep, &listener.state) {
-                if let Some(server) = &mut *self.0.server.borrow_mut() {
-                    server.close(address);
-                }
-                self.log(Level::Info, &format!("closed {address}"));
-            }
-            keep
-        });
+        self.close_all_but(addresses);
+        rules();
         for (wanted, bound) in sockets {
             let state = self.hand_over(&wanted, bound);
-            all.push(Listener { wanted, state });
+            self.0.all.borrow_mut().push(Listener { wanted, state });
         }
         Ok(())
+    }
+
+    fn close_all_but(&self, addresses: &[Address]) {
+        let (stay, gone): (Vec<_>, Vec<_>) = self
+            .0
+            .all
+            .take()
+            .into_iter()
+            .partition(|l| addresses.contains(&l.wanted));
+        self.0.all.replace(stay);
+        let open: Vec<_> =
+            gone.into_iter().filter_map(|l| l.state.ok()).collect();
+        if let Some(server) = &mut *self.0.server.borrow_mut() {
+            server.close(&open);
+        }
+        for address in open {
+            self.log(Level::Info, &format!("closed {address}"));
+        }
     }
 
     /// Who may read, and what clients may take, from now on.

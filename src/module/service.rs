@@ -64,8 +64,9 @@ impl Service {
         // the parts that can fail first, so that all is applied or nothing
         let rules = Rules::new(&config)?;
         let listen = config.listen_on(self.rank);
-        self.listeners.replace(listen, rules.ownership)?;
-        self.guard.set(&config, rules);
+        let ownership = rules.ownership;
+        let set = || self.guard.set(&config, rules);
+        self.listeners.replace(listen, ownership, set)?;
         self.set_buckets(config.buckets.as_slice());
         self.reloads.run(&config);
         Ok(())

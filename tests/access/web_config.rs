@@ -52,7 +52,13 @@ basic_auth_users:
         assert_eq!(ask("prom", &user).0, 200);
         e.site.counts().files_refused.get() == 1
     });
+    // as is one that asks for less, until it is meant
     folder.write("web.yml", "");
+    wait_until("it is refused too", || {
+        assert_eq!(ask("prom", &user).0, 200);
+        e.site.counts().files_refused.get() == 2
+    });
+    e.set(web_config(&folder, ""));
     wait_until("it is used", || e.status("http", &[]) == 200);
     e.stop();
 }

@@ -79,6 +79,22 @@ impl Policy {
     pub(super) fn requires_certificate(&self) -> bool {
         self.tls.as_ref().is_some_and(|tls| tls.requires_certificate)
     }
+
+    /// What `old` asks for and this does not.
+    pub(super) fn gives_up(&self, old: &Self) -> Option<&'static str> {
+        let asks = |it: &Self| it.users.is_some() || it.token.is_some();
+        let names = |it: &Self| it.tls.as_ref().is_some_and(|tls| tls.names);
+        let certificates = Self::requires_certificate;
+        [
+            ("TLS", old.tls.is_some(), self.tls.is_some()),
+            ("passwords", asks(old), asks(self)),
+            ("client certificates", certificates(old), certificates(self)),
+            ("client_allowed_sans", names(old), names(self)),
+            ("a rate limit", old.rate.is_some(), self.rate.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(what, then, now)| (then && !now).then_some(what))
+    }
 }
 
 fn tls(settings: &Settings, files: &mut Files) -> Result<Option<Tls>, String> {

@@ -89,6 +89,8 @@ pub(super) enum Wrong {
 pub(in crate::http) struct Tls {
     config: Arc<ServerConfig>,
     pub(super) requires_certificate: bool,
+    /// Whether it needs one of some names.
+    pub(super) names: bool,
     /// The same for servers that are made of the same.
     digest: [u8; 32],
 }
@@ -120,6 +122,7 @@ impl Tls {
         config.send_tls13_tickets = 0;
         Ok(Self {
             config: Arc::new(config),
+            names: !source.allowed_sans.is_empty(),
             requires_certificate: source.clients == Clients::Required,
             digest: digest(source),
         })

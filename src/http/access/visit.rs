@@ -1,6 +1,12 @@
 //! One connection's standing with the rules, asked at each request.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hyper::{
@@ -21,6 +27,8 @@ pub(in crate::http) struct Visit {
     pub(in crate::http) peer: Peer,
     /// What the handshake was made with.
     pub(in crate::http) tls: Option<Arc<Tls>>,
+    /// Set when the listener that it came to is closed.
+    pub(in crate::http) closed: Arc<AtomicBool>,
 }
 
 /// Why a request is not answered.
@@ -38,6 +46,11 @@ pub(in crate::http) enum Denial {
 }
 
 impl Visit {
+    #[cfg(test)]
+    pub(in crate::http) fn new(peer: Peer, tls: Option<Arc<Tls>>) -> Self {
+        Self { peer, tls, closed: Arc::default() }
+    }
+
     /// Decides on a request by its header.
     pub(in crate::http) async fn admit(
         &self,
@@ -46,6 +59,11 @@ impl Visit {
         headers: &HeaderMap,
     ) -> Result<(View, Arc<Policy>), Denial> {
         let policy = access.policy(counts);
+        // The rules may be those of other listeners by now, and looser; so
+        // they are when the listener is closed before they are in force.
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Denial::Outdated);
+        }
         let view = access.view(&policy, self.peer);
         // the file's mode says who may connect
         if self.peer == Peer::Unix {

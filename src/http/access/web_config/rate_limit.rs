@@ -5,6 +5,9 @@ use std::time::Duration;
 use super::yaml::Map;
 use crate::http::access::rate::RateLimit;
 
+/// More is a mistake here.
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// What the file says.
 #[derive(Default)]
 pub(super) struct RateLimiter {
@@ -16,7 +19,7 @@ impl RateLimiter {
     pub(super) fn read(mut map: Map) -> Result<Self, String> {
         // a number is of nanoseconds, as in Go
         let interval = |text: &str| match text.parse() {
-            Ok(nanos) => Some(Duration::from_nanos(nanos)),
+            Ok(nanos) => up_to_a_day(Duration::from_nanos(nanos)),
             Err(_) => go_duration(text),
         };
         let duration = "a duration such as 100ms or 1s";
@@ -40,8 +43,7 @@ impl RateLimiter {
     }
 }
 
-/// Go's `time.ParseDuration`: numbers with units, as in 1m30s; up to a day,
-/// for more is a mistake here.
+/// Go's `time.ParseDuration`: numbers with units, as in 1m30s; up to a day.
 pub(super) fn go_duration(text: &str) -> Option<Duration> {
     if text == "0" {
         return Some(Duration::ZERO);
@@ -65,7 +67,11 @@ pub(super) fn go_duration(text: &str) -> Option<Duration> {
         seconds += number.parse::<f64>().ok()? * scale;
         rest = tail;
     }
-    let day = 86_400.0;
-    (!text.is_empty() && seconds <= day)
-        .then(|| Duration::from_secs_f64(seconds))
+    let duration = Duration::try_from_secs_f64(seconds).ok()?;
+    up_to_a_day(duration).filter(|_| !text.is_empty())
+}
+
+/// Times a burst it is still a time.
+fn up_to_a_day(duration: Duration) -> Option<Duration> {
+    (duration <= DAY).then_some(duration)
 }

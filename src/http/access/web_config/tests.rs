@@ -283,7 +283,24 @@ fn durations_as_in_go() {
     assert_eq!(seconds("1.5h"), Some(5400.0));
     assert_eq!(seconds("250ms"), Some(0.25));
     assert_eq!(seconds("0"), Some(0.0));
-    for bad in ["", "1", "s", "-1s", "1d", "1 s", "1..5s", "25h"] {
+    let huge = format!("{}h", "9".repeat(400));
+    for bad in ["", "1", "s", "-1s", "1d", "1 s", "1..5s", "25h", &huge] {
         assert_eq!(seconds(bad), None, "{bad}");
     }
+}
+
+/// Times the burst it would not be a time.
+#[test]
+fn an_interval_is_a_day_at_most() {
+    let folder = Folder::new("web-interval");
+    let of = |nanos: u64, burst: u32| {
+        let limit = format!("{{ interval: {nanos}, burst: {burst} }}");
+        load(&folder, &format!("rate_limit: {limit}"))
+    };
+    for nanos in [86_400_000_000_001, u64::MAX] {
+        let error = of(nanos, 1).err().unwrap();
+        assert!(error.contains("rate_limit.interval: expected"), "{error}");
+    }
+    let rate = of(86_400_000_000_000, u32::MAX).unwrap().rate.unwrap();
+    assert!(rate.take(std::time::Instant::now()));
 }
