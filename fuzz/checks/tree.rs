@@ -1,7 +1,8 @@
 //! Reports of instances that are jobs, a line for each, `SECONDS JSON`; where
 //! the JSON is a number, the job with that id ends. What is told comes back
 //! unchanged, no count of finished jobs falls, the sums are within what a
-//! parent takes, and what there is at present goes with the jobs.
+//! parent takes, and what there is at present goes with the jobs. Two are
+//! shown by name, and with the others they are what the first level is.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,6 +14,7 @@ use flux_prometheus::collectors::children::{
 pub fn check(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let mut store = Store::default();
+    store.set_places(2);
     let mut now = Instant::now();
     let mut told = BTreeMap::new();
     let mut before = store.levels();
@@ -42,6 +44,7 @@ pub fn check(data: &[u8]) {
         assert!(levels.len() <= MAX_DEPTH);
         assert!(deepest.is_none_or(|deepest| levels.len() >= *deepest));
         assert!(levels[0].instances <= told.len() as u64);
+        add_up(&store, &levels[0], told.len());
         repeat(&levels);
         before = levels;
     }
@@ -50,6 +53,18 @@ pub fn check(data: &[u8]) {
         let finished = last.finished;
         assert_eq!(*level, Level { finished, ..Level::default() });
     }
+}
+
+/// All that there is is in one of the parts, of which few have a name.
+fn add_up(store: &Store, level: &Level, jobs: usize) {
+    let parts = store.parts();
+    assert!((1..=jobs.min(2) + 1).contains(&parts.len()));
+    let mut sum = Level::default();
+    for part in &parts {
+        part.present.iter().for_each(|level| sum.add(level));
+    }
+    let finished = level.finished;
+    assert_eq!(Level { finished, ..sum }, *level);
 }
 
 /// No level goes, and no count falls.
