@@ -55,20 +55,18 @@ impl flux::run::Module for Module {
 
         let scope = Scope::new(handle, "module", OnPanic::Continue);
         let listeners = Listeners::new(scope.clone(), server);
-        // From here on an early return must end what was begun.
-        let mut module = Self {
+        // From here on what was begun must be ended, whatever happens.
+        let module = Self {
             scopes: vec![scope],
             reloads: Reloads::default(),
             ends: Ends::default(),
             listeners,
         };
-        match module.start(handle, args, config, rules, jobs, families, site) {
-            Ok(()) => Ok(module),
-            Err(error) => {
-                flux::run::Module::unload(module, handle);
-                Err(error)
-            }
-        }
+        flux::run::go_on(
+            module,
+            |it| it.start(handle, args, config, rules, jobs, families, site),
+            |it| flux::run::Module::unload(it, handle),
+        )
     }
 
     fn unload(self, handle: Handle) {
@@ -86,12 +84,9 @@ impl flux::run::Module for Module {
     }
 }
 
-/// Unloading code that still runs would crash the broker.
+/// Something of ours still runs.
 fn pin(handle: Handle, why: &str) {
-    let outcome = match flux::thread::pin_library() {
-        true => "the library stays mapped",
-        false => "the library could not be pinned",
-    };
+    let outcome = flux::run::pin();
     handle.log(Level::Error, &format!("{why}; {outcome}"));
 }
 

@@ -17,6 +17,7 @@ scenarios! {
     two_copies_live_side_by_side
     a_panic_stops_a_collector_and_nothing_else
     a_panic_in_a_request_is_an_error_to_its_sender
+    a_panic_in_unload_leaves_the_library_mapped
     a_port_that_is_taken_is_tried_again
     bad_arguments_fail_the_load_and_say_why
     bad_settings_fail_the_load_and_say_why
@@ -239,6 +240,19 @@ fn a_panic_in_a_request_is_an_error_to_its_sender(host: Host) {
     assert!(errors(&output).contains("internal error"), "{output:?}");
     assert_eq!(instance.stats("prometheus")["panics"], 1);
     instance.flux(&["module", "remove", "prometheus"]);
+    alive(&instance);
+}
+
+/// It had not ended its threads, which would run in nothing.
+fn a_panic_in_unload_leaves_the_library_mapped(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
+    instance.load(&[]);
+    let address = instance.address("prometheus");
+    instance.flux(&["module", "debug", "--setbit", "0x10", "prometheus"]);
+    instance.flux(&["module", "remove", "prometheus"]);
+    let said = "unload: panic: injected by debug bit; the library stays mapped";
+    wait_for("it to be said", || instance.log().contains(said).then_some(()));
+    wait_for("the port to be free", || TcpListener::bind(&address).ok());
     alive(&instance);
 }
 

@@ -24,6 +24,10 @@ unsafe extern "C-unwind" {
     ) -> c_int;
 }
 
+/// The debug bit that makes [`Module::unload`] fail, beside those of
+/// [`Scope`](super::Scope).
+const UNLOAD: c_int = 0x10;
+
 /// What `stop` gets: the module and the handle it runs on.
 struct Running<M> {
     module: M,
@@ -95,7 +99,10 @@ unsafe fn load<M: Module>(
     let error: Error = match result {
         Ok(Ok(running)) => return Ok(running),
         Ok(Err(error)) => error,
-        Err(panic) => Error::new(libc::EIO, format!("panic: {panic}")),
+        // what it had begun is not known, and may go on
+        Err(panic) => {
+            Error::new(libc::EIO, format!("panic: {panic}; {}", pin()))
+        }
     };
     let _ = callback::guard(|| handle.log(Level::Error, &error.text));
     // a failure must have an errno: the broker takes 0 for a lost connection
@@ -109,13 +116,43 @@ extern "C" fn stop<M: Module>(arg: *mut c_void) {
         // exactly once.
         let running = unsafe { Box::from_raw(running) };
         let Running { module, handle } = *running;
-        let result = callback::guard(|| module.unload(handle));
+        let result = callback::guard(|| {
+            assert!(!handle.take_debug_bit(UNLOAD), "injected by debug bit");
+            module.unload(handle);
+        });
         if let Err(panic) = result {
-            handle.log(Level::Error, &format!("unload: panic: {panic}"));
+            // what it had not come to may go on
+            let line = format!("unload: panic: {panic}; {}", pin());
+            handle.log(Level::Error, &line);
         }
     });
     // only the log itself could have failed, and there is nobody left to tell
     drop(result);
+}
+
+/// Lets `start` go on with what was begun; if it fails or panics, `undo` ends
+/// it.
+pub fn go_on<M>(
+    mut begun: M,
+    start: impl FnOnce(&mut M) -> Result<()>,
+    undo: impl FnOnce(M),
+) -> Result<M> {
+    let error = match callback::guard(|| start(&mut begun)) {
+        Ok(Ok(())) => return Ok(begun),
+        Ok(Err(error)) => error,
+        Err(panic) => Error::new(libc::EIO, format!("panic: {panic}")),
+    };
+    undo(begun);
+    Err(error)
+}
+
+/// Keeps the library for threads that may still run in it, for unloading it
+/// would crash the broker; and says what came of it.
+pub fn pin() -> &'static str {
+    match thread::pin_library() {
+        true => "the library stays mapped",
+        false => "the library could not be pinned",
+    }
 }
 
 /// The arguments as strings. `argv` is null in newer releases where there
@@ -142,6 +179,30 @@ unsafe fn arguments(argc: c_int, argv: *mut *mut c_char) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_begun_is_ended_if_it_cannot_go_on() {
+        let failed = |start: fn(&mut Vec<i32>) -> Result<()>| {
+            let mut ended = None;
+            let undo = |begun| ended = Some(begun);
+            let error = go_on(vec![1], start, undo).unwrap_err();
+            assert_eq!(ended, Some(vec![1, 2]));
+            error
+        };
+        let error = failed(|begun| {
+            begun.push(2);
+            Err(Error::invalid("no".to_owned()))
+        });
+        assert_eq!(error.text, "no");
+        let error = failed(|begun| {
+            begun.push(2);
+            panic!("{} of them", begun.len())
+        });
+        assert_eq!(error.text, "panic: 2 of them");
+        assert_eq!(error.errno, libc::EIO);
+        let undo = |_| panic!("it went on");
+        assert_eq!(go_on(3, |_| Ok(()), undo).unwrap(), 3);
+    }
 
     #[test]
     fn arguments_may_be_missing() {

@@ -9,6 +9,7 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    task::Poll,
 };
 
 use hyper::{
@@ -109,7 +110,17 @@ pub(super) async fn serve(
         Err(_) => return,
         Ok(()) => (),
     }
-    let socket = connection.into_parts().io.into_inner().into_inner();
+    let socket = connection.into_parts().io.into_inner();
+    let is_late = socket.is_late();
+    let mut socket = socket.into_inner();
+    if is_late {
+        // At once: others that look for whether there is room are not to
+        // leave for want of a place that is about to be free.
+        let _ =
+            poll_fn(|cx| Poll::Ready(Pin::new(&mut socket).poll_shutdown(cx)))
+                .await;
+        return;
+    }
     let _ = timeout(limits.linger, linger(socket)).await;
 }
 
@@ -123,15 +134,14 @@ async fn admitted(
 ) -> Result<Answer, Outdated> {
     let access = rules.access();
     let admitted = visit.admit(&access, site.counts(), request.headers());
-    match admitted.await {
-        Ok((view, policy)) => {
-            let mut answer = routes::answer(site, limits, request, view).await;
-            policy.decorate(&mut answer);
-            Ok(answer)
-        }
-        Err(Denial::Outdated) => Err(Outdated),
-        Err(denial) => Ok(routes::deny(site, request, denial)),
-    }
+    let (admitted, policy) = admitted.await;
+    let mut answer = match admitted {
+        Ok(view) => routes::answer(site, limits, request, view).await,
+        Err(Denial::Outdated) => return Err(Outdated),
+        Err(denial) => routes::deny(site, request, denial),
+    };
+    policy.decorate(&mut answer);
+    Ok(answer)
 }
 
 /// Ends a connection that new rules do not allow.

@@ -22,7 +22,8 @@ pub struct Limits {
     /// a scrape could run into it.
     pub idle: Duration,
     /// The same, while more than three quarters of the connections are in
-    /// use: then idle ones must not keep others out.
+    /// use: then idle ones must not keep others out. Also how often each
+    /// looks whether that is so.
     pub idle_crowded: Duration,
     /// How long a client may take none of its answer. Prometheus gives a
     /// whole scrape 10 s by default.

@@ -88,11 +88,8 @@ pub(super) fn deny<B: Body>(
         }
     };
     site.counts().request(path(request.uri().path()), answer.status());
-    match request.body().is_end_stream() {
-        true => answer,
-        // where the next request begins is past the body
-        false => with(answer, CONNECTION, "close"),
-    }
+    // who may not ask holds no place; and it may have a body
+    with(answer, CONNECTION, "close")
 }
 
 async fn route<B>(

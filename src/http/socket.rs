@@ -11,7 +11,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
     time::Duration,
 };
 
@@ -52,6 +52,10 @@ pub(super) struct Socket<S> {
     room: Room,
     header_done: HeaderDone,
     expect: Expect,
+    /// When silence has lasted too long, however much room there is.
+    silence: Instant,
+    /// Whether we gave up on reading.
+    is_late: bool,
     read: Alarm,
     write: Alarm,
 }
@@ -72,9 +76,17 @@ impl<S> Socket<S> {
             room,
             header_done,
             expect: Expect::Header,
+            silence: Instant::now(),
+            is_late: false,
             read,
             write: Alarm::default(),
         }
+    }
+
+    /// Whether the client kept us waiting for too long. (hyper takes that
+    /// for an end like any other.)
+    pub(super) fn is_late(&self) -> bool {
+        self.is_late
     }
 
     pub(super) fn into_inner(self) -> S {
@@ -83,13 +95,29 @@ impl<S> Socket<S> {
 
     fn expect(&mut self, what: Expect) {
         self.expect = what;
-        self.read.set(match what {
-            Expect::Header => self.limits.header,
-            Expect::Request if self.room.is_crowded(&self.limits) => {
-                self.limits.idle_crowded
+        match what {
+            Expect::Header => self.read.set(self.limits.header),
+            Expect::Request => {
+                self.silence = Instant::now() + self.limits.idle;
+                self.read.set(self.limits.idle_crowded.min(self.limits.idle));
             }
-            Expect::Request => self.limits.idle,
-        });
+        }
+    }
+
+    /// Ready when the client has kept us waiting for too long.
+    fn overdue(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            ready!(self.read.poll(cx));
+            if let Expect::Header = self.expect {
+                return Poll::Ready(());
+            }
+            // where there is room, it may be silent for longer
+            let left = self.silence.saturating_duration_since(Instant::now());
+            if left.is_zero() || self.room.is_crowded(&self.limits) {
+                return Poll::Ready(());
+            }
+            self.read.set(self.limits.idle_crowded.min(left));
+        }
     }
 
     /// Common to all ways of writing.
@@ -124,7 +152,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Socket<S> {
         let before = buf.filled().len();
         let result = Pin::new(&mut this.stream).poll_read(cx, buf);
         if result.is_pending() {
-            return this.read.poll(cx).map(|()| Err(timed_out()));
+            ready!(this.overdue(cx));
+            this.is_late = true;
+            return Poll::Ready(Err(timed_out()));
         }
         if buf.filled().len() > before && matches!(this.expect, Expect::Request)
         {

@@ -36,6 +36,19 @@ fn passwords() {
     e.stop();
 }
 
+/// Nor a place, by asking again and again.
+#[test]
+fn who_is_refused_is_closed() {
+    let e = Endpoint::start(Limits::default(), with_users(Settings::default()));
+    let mut stream = TcpStream::connect(e.address).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    // to its end
+    let answer = String::from_utf8(rest(&mut stream)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    e.stop();
+}
+
 /// bcrypt takes a second at this cost, on a fast machine.
 const SLOW: &str =
     "$2b$14$dO5DhHTldFNkuMEyvXUNW.PbmvK9oOX7BThGlZCRGvVvqQ36m9dZi";

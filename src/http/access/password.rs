@@ -7,6 +7,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
+    hash::{BuildHasher, RandomState},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -47,8 +48,8 @@ pub(super) enum Verdict {
 /// Who has a password.
 pub(super) struct Users {
     hashes: BTreeMap<String, String>,
-    /// For names that are not there, so that they take as long.
-    stranger: String,
+    /// Chooses a hash for names that are not there.
+    strangers: RandomState,
     /// What was right once, by name: never more than there are hashes.
     remembered: Mutex<HashMap<String, Secret>>,
     checks: Checks,
@@ -57,10 +58,9 @@ pub(super) struct Users {
 impl Users {
     /// None without users. The hashes have been [checked](check_hash).
     pub(super) fn new(hashes: &BTreeMap<String, String>) -> Option<Self> {
-        let stranger = hashes.values().next()?.clone();
-        Some(Self {
+        (!hashes.is_empty()).then(|| Self {
             hashes: hashes.clone(),
-            stranger,
+            strangers: RandomState::new(),
             remembered: Mutex::default(),
             checks: Checks::default(),
         })
@@ -79,7 +79,9 @@ impl Users {
             return Verdict::Busy;
         };
         let known = self.hashes.get(name);
-        let hash = known.unwrap_or(&self.stranger).clone();
+        let Some(hash) = known.or_else(|| self.stranger(name)).cloned() else {
+            return Verdict::Wrong;
+        };
         let copy = password.to_vec();
         let right = tokio::task::spawn_blocking(move || {
             let right = bcrypt::verify(copy, &hash).unwrap_or(false);
@@ -87,7 +89,8 @@ impl Users {
             drop(check);
             right
         });
-        // also when the thread could not be had
+        // Were there no thread to be had, that would be a panic, which costs
+        // the client its connection and nobody else anything.
         let right = right.await.unwrap_or(false);
         if !right || known.is_none() {
             return Verdict::Wrong;
@@ -96,6 +99,14 @@ impl Users {
             self.remembered().insert(name.to_owned(), secret);
         }
         Verdict::Right
+    }
+
+    /// The hash to check the password of a name with that is not there: one
+    /// of those there are, and for a name always the same one. It takes as
+    /// long then as it does for some name that is there, whatever their costs.
+    fn stranger(&self, name: &str) -> Option<&String> {
+        let nth = self.strangers.hash_one(name) % self.hashes.len() as u64;
+        self.hashes.values().nth(usize::try_from(nth).ok()?)
     }
 
     fn remembered(&self) -> MutexGuard<'_, HashMap<String, Secret>> {
@@ -188,6 +199,26 @@ mod tests {
             }
             assert_eq!(users.remembered().len(), 1);
         });
+    }
+
+    /// Were they all checked at the cost of one user, those who take longer
+    /// would be there.
+    #[test]
+    fn strangers_are_like_each_of_the_users() {
+        let rest = "QOauhQNbBCuQDKes6eFzPeMqBSjb7Mr5DUmpZ/VcEd00UAV/LDeSi";
+        let hash = |cost| format!("$2y${cost}${rest}");
+        let hashes = [("a", "04"), ("b", "10"), ("c", "14")]
+            .map(|(name, cost)| (name.to_owned(), hash(cost)));
+        let users = Users::new(&hashes.into()).unwrap();
+        let all = || (0..1000).map(|n| users.stranger(&format!("x{n}")));
+        let seen: HashSet<_> = all().collect();
+        assert_eq!(seen.len(), 3);
+        // nor does asking twice tell
+        assert!(all().eq(all()));
+        // nor what another server says
+        let others = Users::new(&users.hashes).unwrap();
+        let theirs = (0..1000).map(|n| others.stranger(&format!("x{n}")));
+        assert!(!all().eq(theirs));
     }
 
     #[test]

@@ -51,32 +51,41 @@ impl Visit {
         Self { peer, tls, closed: Arc::default() }
     }
 
-    /// Decides on a request by its header.
+    /// Decides on a request by its header, and by which rules.
     pub(in crate::http) async fn admit(
         &self,
         access: &Access,
         counts: &Counts,
         headers: &HeaderMap,
-    ) -> Result<(View, Arc<Policy>), Denial> {
+    ) -> (Result<View, Denial>, Arc<Policy>) {
         let policy = access.policy(counts);
+        (self.admit_by(&policy, access, headers).await, policy)
+    }
+
+    async fn admit_by(
+        &self,
+        policy: &Policy,
+        access: &Access,
+        headers: &HeaderMap,
+    ) -> Result<View, Denial> {
         // The rules may be those of other listeners by now, and looser; so
         // they are when the listener is closed before they are in force.
         if self.closed.load(Ordering::Acquire) {
             return Err(Denial::Outdated);
         }
-        let view = access.view(&policy, self.peer);
+        let view = access.view(policy, self.peer);
         // the file's mode says who may connect
         if self.peer == Peer::Unix {
-            return Ok((view, policy));
+            return Ok(view);
         }
-        if !access.admits(self.peer) || !self.is_current(&policy) {
+        if !access.admits(self.peer) || !self.is_current(policy) {
             return Err(Denial::Outdated);
         }
         if policy.rate.as_ref().is_some_and(|r| !r.take(Instant::now())) {
             return Err(Denial::TooMany);
         }
-        self.authenticate(&policy, headers).await?;
-        Ok((view, policy))
+        self.authenticate(policy, headers).await?;
+        Ok(view)
     }
 
     /// Whether a new connection would be made in the same way.
