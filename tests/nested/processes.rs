@@ -24,17 +24,22 @@ fn threads_and_processes_tell_each_other() {
             (instances(&top.scrape(), "1") == 1.0).then_some(())
         });
         assert_eq!(child.collector()["problem"], serde_json::Value::Null);
-        // told at the end, by whatever runs then
         child.flux(&["run", "true"]);
+        let done = [("depth", "1"), ("result", "completed")];
+        let told = || {
+            let page = top.scrape();
+            page.sum("flux_tree_jobs_finished_total", &done) == 1.0
+        };
+        // a thread tells it at the end; a process that is not removed before
+        // the end, as here, is killed then
+        if !below.is_empty() {
+            wait_for("it to be told", || told().then_some(()));
+        }
         child.end();
         let job = child.job.to_string();
         top.flux(&["job", "wait-event", "-q", &job, "clean"]);
         wait_for("it to leave", || {
-            let page = top.scrape();
-            let done = [("depth", "1"), ("result", "completed")];
-            (instances(&page, "1") == 0.0
-                && page.sum("flux_tree_jobs_finished_total", &done) == 1.0)
-                .then_some(())
+            (instances(&top.scrape(), "1") == 0.0 && told()).then_some(())
         });
         assert!(!child.log().contains("does not return"), "{}", child.log());
         top.flux(&["module", "remove", "prometheus"]);
