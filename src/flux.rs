@@ -25,6 +25,7 @@ pub mod thread;
 mod timer;
 mod uplink;
 
+pub use callback::guard;
 pub use error::{Error, Result};
 pub use handle::{Handle, Level};
 pub use request::{Request, Role};

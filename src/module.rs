@@ -42,7 +42,7 @@ pub struct Module {
 impl flux::run::Module for Module {
     fn load(handle: Handle, args: &[String]) -> Result<Self> {
         let config = Rc::new(read_config(handle, args)?);
-        let rules = Rules::new(&config)?;
+        let rules = Rules::new(&config, &guard::Owner::default())?;
         let mut table = Table::new(config.buckets.as_slice().into());
         table.set_detail(config.detail);
         let jobs = Jobs::new(table);
@@ -70,9 +70,9 @@ impl flux::run::Module for Module {
     }
 
     fn unload(self, handle: Handle) {
-        for scope in &self.scopes {
-            scope.close();
-        }
+        // whatever happens to one, the others end, and the thread
+        let close = |scope: &Scope| flux::guard(|| scope.close()).err();
+        let panics: Vec<_> = self.scopes.iter().filter_map(close).collect();
         self.reloads.clear();
         if !self.listeners.stop(STOP_TIMEOUT) {
             let seconds = STOP_TIMEOUT.as_secs();
@@ -80,6 +80,9 @@ impl flux::run::Module for Module {
         }
         if !self.ends.run() {
             pin(handle, "a call to the parent instance does not return");
+        }
+        if let Some(text) = panics.first() {
+            panic!("{text}");
         }
     }
 }

@@ -243,14 +243,15 @@ fn a_panic_in_a_request_is_an_error_to_its_sender(host: Host) {
     alive(&instance);
 }
 
-/// It had not ended its threads, which would run in nothing.
+/// What it had not ended would run in nothing; the thread it ends anyhow.
 fn a_panic_in_unload_leaves_the_library_mapped(host: Host) {
     let instance = host.start(&["--test-size=1"]);
     instance.load(&[]);
     let address = instance.address("prometheus");
     instance.flux(&["module", "debug", "--setbit", "0x10", "prometheus"]);
     instance.flux(&["module", "remove", "prometheus"]);
-    let said = "unload: panic: injected by debug bit; the library stays mapped";
+    let said = "unload: panic: injected by debug bit 0x10; the \
+                library stays mapped";
     wait_for("it to be said", || instance.log().contains(said).then_some(()));
     wait_for("the port to be free", || TcpListener::bind(&address).ok());
     alive(&instance);
@@ -345,6 +346,16 @@ fn settings_are_reloaded_or_refused_whole(host: Host) {
     assert_eq!(instance.address("prometheus"), second);
     assert_eq!(scrape::fetch(&second, "/healthz").status, 200);
     wait_for("the old port to be closed", || TcpListener::bind(&first).ok());
+
+    // one that would be free later is not now, and the way out is said
+    let port = second.rsplit_once(':').unwrap().1;
+    let output = change(&format!("[prometheus]\\nlisten = \":{port}\"\\n"));
+    assert!(!output.status.success(), "two listen on one port");
+    let said = format!(
+        "Address already in use, by this module's own {second}: flux module \
+         reload prometheus"
+    );
+    assert!(errors(&output).contains(&said), "{output:?}");
 
     let output = change("[prometheus]\\nlisten = 3\\n");
     assert!(!output.status.success());

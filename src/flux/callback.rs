@@ -11,7 +11,7 @@ use super::thread;
 /// A panic that reached C would abort the broker; a thread that is canceled
 /// is unwound, which Rust frames that own something must not be. State that
 /// `f` touched may be half changed after a panic: the caller stops using it.
-pub(super) fn guard<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+pub fn guard<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     let errno = thread::errno();
     let cancel = thread::disable_cancel();
     let result = panic::catch_unwind(AssertUnwindSafe(f)).map_err(describe);

@@ -24,10 +24,6 @@ unsafe extern "C-unwind" {
     ) -> c_int;
 }
 
-/// The debug bit that makes [`Module::unload`] fail, beside those of
-/// [`Scope`](super::Scope).
-const UNLOAD: c_int = 0x10;
-
 /// What `stop` gets: the module and the handle it runs on.
 struct Running<M> {
     module: M,
@@ -116,10 +112,7 @@ extern "C" fn stop<M: Module>(arg: *mut c_void) {
         // exactly once.
         let running = unsafe { Box::from_raw(running) };
         let Running { module, handle } = *running;
-        let result = callback::guard(|| {
-            assert!(!handle.take_debug_bit(UNLOAD), "injected by debug bit");
-            module.unload(handle);
-        });
+        let result = callback::guard(|| module.unload(handle));
         if let Err(panic) = result {
             // what it had not come to may go on
             let line = format!("unload: panic: {panic}; {}", pin());

@@ -26,7 +26,8 @@ pub enum OnPanic {
 ///
 /// Faults can be injected, for tests on a live broker, with
 /// `flux module debug --setbit BIT NAME`: the next message of a stream (0x1),
-/// reply to a request (0x2), timer (0x4) or request to us (0x8) panics.
+/// reply to a request (0x2), timer (0x4) or request to us (0x8) panics, or the
+/// next scope to be closed (0x10).
 #[derive(Clone)]
 pub struct Scope(Rc<Inner>);
 
@@ -49,6 +50,7 @@ pub(super) enum Kind {
     Reply = 0x2,
     Timer = 0x4,
     Request = 0x8,
+    Close = 0x10,
 }
 
 impl Scope {
@@ -89,6 +91,7 @@ impl Scope {
     /// Ends everything in the scope. Nothing can be started in it after.
     pub fn close(&self) {
         self.0.closed.set(true);
+        self.inject(Kind::Close);
         // Dropping an item drops its closure, which may use the scope again:
         // so not while `items` is borrowed.
         while let Some((_, item)) = self.pop() {
@@ -128,16 +131,20 @@ impl Scope {
     /// panic.
     pub(super) fn enter(&self, kind: Kind, f: impl FnOnce()) -> bool {
         let result = callback::guard(|| {
-            let bit = kind as c_int;
-            if self.0.handle.take_debug_bit(bit) {
-                panic!("injected by debug bit {bit:#x}");
-            }
+            self.inject(kind);
             f();
         });
         let Err(text) = result else { return true };
         // The hook and the closures that close() drops are code of ours too.
         let _ = callback::guard(|| self.panicked(&text));
         false
+    }
+
+    fn inject(&self, kind: Kind) {
+        let bit = kind as c_int;
+        if self.0.handle.take_debug_bit(bit) {
+            panic!("injected by debug bit {bit:#x}");
+        }
     }
 
     fn panicked(&self, text: &str) {

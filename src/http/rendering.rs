@@ -1,8 +1,8 @@
 //! Turning the registry into bytes: once for all who ask at about the same
 //! time for the same, within a budget, and without letting a panic through.
 //!
-//! A rendering is shared for [`Limits::shared`], and so are its compressed
-//! forms. Those who ask while there is none wait for one turn of the runtime,
+//! A rendering of no more than a mebibyte is shared for [`Limits::shared`],
+//! and so are its compressed forms. Those who ask while there is none wait for one turn of the runtime,
 //! in which the requests that have also arrived by then join them: however
 //! long a rendering takes, a burst of scrapes costs one.
 
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::exposition::Format;
 
-/// A rendering that is larger is shared only while somebody reads it.
+/// A rendering that is larger is shared only by those who asked together.
 const KEPT: usize = 1 << 20;
 
 /// Why there are no metrics.
@@ -118,6 +118,17 @@ impl Renderings {
         .clone()
     }
 
+    /// Whether another answer can be made, whatever it is.
+    pub(super) fn have_room(&self, limits: &Limits) -> bool {
+        self.make_room(0, limits.rendered_bytes)
+    }
+
+    /// Counts the bytes of an answer that is none of these, but goes to the
+    /// same readers.
+    pub(super) fn count(&self, bytes: Vec<u8>) -> Bytes {
+        Held::share(bytes, &self.alive)
+    }
+
     fn render(
         &self,
         row: &Row,
@@ -126,12 +137,8 @@ impl Renderings {
     ) -> Outcome {
         *lock(&row.last) = None;
         let size = row.size.load(Ordering::Relaxed);
-        if self.is_full(size, limit) {
-            // what nobody reads must not count against those who want to
-            self.rows.iter().for_each(|row| *lock(&row.last) = None);
-            if self.is_full(size, limit) {
-                return Err(Failure::Busy);
-            }
+        if !self.make_room(size, limit) {
+            return Err(Failure::Busy);
         }
         let begun = Instant::now();
         let mut page = Vec::with_capacity(size + size / 8);
@@ -153,6 +160,15 @@ impl Renderings {
             *lock(&row.last) = Some(rendering.clone());
         }
         Ok(rendering)
+    }
+
+    /// Whether there is room for `size` more bytes, if need be without those
+    /// that nobody reads: they must not count against who wants to.
+    fn make_room(&self, size: usize, limit: usize) -> bool {
+        if self.is_full(size, limit) {
+            self.rows.iter().for_each(|row| *lock(&row.last) = None);
+        }
+        !self.is_full(size, limit)
     }
 
     /// Whether there is no room for `size` more bytes. A site larger than the

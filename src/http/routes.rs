@@ -122,10 +122,16 @@ async fn route<B>(
                 plain(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"))
             }
         },
-        "/autoscale" => json(autoscale::answer(&site.numbers(view))),
+        // checked first: what follows gathers everything
+        "/autoscale" | kubernetes::ROOT
+            if !site.renderings().have_room(limits) =>
+        {
+            busy()
+        }
+        "/autoscale" => json(site, autoscale::answer(&site.numbers(view))),
         kubernetes::ROOT => {
             let (path, query) = (request.uri().path(), request.uri().query());
-            json(kubernetes::answer(&site.numbers(view), path, query))
+            json(site, kubernetes::answer(&site.numbers(view), path, query))
         }
         _ => {
             let html = page::home(site.about(), &site.ready(), view);
@@ -139,8 +145,10 @@ async fn route<B>(
     }
 }
 
-fn json((code, value): (StatusCode, Value)) -> Answer {
-    let answer = body(code, "application/json", value.to_string() + "\n");
+fn json(site: &Site, (code, value): (StatusCode, Value)) -> Answer {
+    let text = value.to_string() + "\n";
+    let bytes = site.renderings().count(text.into_bytes());
+    let answer = body(code, "application/json", bytes);
     match code {
         StatusCode::SERVICE_UNAVAILABLE => with(answer, RETRY_AFTER, "1"),
         _ => answer,
@@ -173,12 +181,14 @@ async fn metrics<B>(
         Err(Failure::Broken(why)) => {
             plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n"))
         }
-        Err(Failure::Busy) => {
-            let text = "too many answers are waiting for slow readers\n";
-            let answer = plain(StatusCode::SERVICE_UNAVAILABLE, text);
-            with(answer, RETRY_AFTER, "1")
-        }
+        Err(Failure::Busy) => busy(),
     }
+}
+
+fn busy() -> Answer {
+    let text = "too many answers are waiting for slow readers\n";
+    let answer = plain(StatusCode::SERVICE_UNAVAILABLE, text);
+    with(answer, RETRY_AFTER, "1")
 }
 
 fn plain(code: StatusCode, text: impl Into<Bytes>) -> Answer {

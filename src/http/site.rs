@@ -122,6 +122,11 @@ impl Site {
         Numbers { families, withheld: ready.err(), now: SystemTime::now() }
     }
 
+    /// Where the bytes that are on their way are counted.
+    pub(super) fn renderings(&self) -> &Renderings {
+        &self.renderings
+    }
+
     /// The metrics, in a format.
     pub(super) async fn render(
         &self,

@@ -32,14 +32,22 @@ pub struct Rules {
     pub ownership: Ownership,
 }
 
+/// A `socket-owner`, and who that is. Who it is may be a matter of asking
+/// another machine, so that is asked once.
+pub type Owner = (String, Ownership);
+
 impl Rules {
-    /// Reads the files and looks up the names that the settings name.
-    pub fn new(config: &Config) -> Result<Self> {
+    /// Reads the files and looks up the names that the settings name, if they
+    /// are not the last ones.
+    pub fn new(config: &Config, last: &Owner) -> Result<Self> {
         let wrong = |text| Error::invalid(format!("prometheus.{text}"));
         let access = Access::new(config.access.clone()).map_err(wrong)?;
-        let ownership =
-            Ownership::new(config.socket_mode, &config.socket_owner)
-                .map_err(|text| wrong(format!("socket-owner: {text}")))?;
+        let (mode, owner) = (config.socket_mode, &config.socket_owner);
+        let ownership = match last {
+            (name, known) if name == owner => Ownership { mode, ..*known },
+            _ => Ownership::new(mode, owner)
+                .map_err(|text| wrong(format!("socket-owner: {text}")))?,
+        };
         Ok(Self { access, ownership })
     }
 }
@@ -56,6 +64,8 @@ struct Inner {
     private: Cell<bool>,
     /// Whether there are metrics of persons.
     persons: Cell<bool>,
+    /// Of Unix sockets.
+    owner: RefCell<Owner>,
     /// What has been logged and still holds.
     said: RefCell<Vec<String>>,
 }
@@ -69,11 +79,17 @@ impl Guard {
             access: RefCell::default(),
             private: Cell::new(false),
             persons: Cell::new(false),
+            owner: RefCell::default(),
             said: RefCell::default(),
         }));
         let again = guard.clone();
         scope.every(INTERVAL, move || again.report())?;
         Ok(guard)
+    }
+
+    /// Rules that could be put into force in the place of these.
+    pub fn rules(&self, config: &Config) -> Result<Rules> {
+        Rules::new(config, &self.0.owner.borrow())
     }
 
     /// Puts rules into force, and says what may surprise.
@@ -84,6 +100,8 @@ impl Guard {
         let persons = accounts::any(config) || config.children_named > 0;
         self.0.persons.set(persons);
         self.0.access.replace(access);
+        let owner = (config.socket_owner.clone(), rules.ownership);
+        self.0.owner.replace(owner);
         self.report();
     }
 
@@ -131,5 +149,30 @@ impl Guard {
             "withheld": status.withheld,
             "problem": status.problem,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_is_looked_up_when_it_is_another() {
+        let config = |owner: &str| {
+            let table = json!({
+                "socket-owner": owner, "socket-mode": "0660",
+            });
+            Config::from_json(&json!({ "prometheus": table }), &[]).unwrap()
+        };
+        // nobody is called so, and somebody was
+        let known = Ownership { user: Some(7), ..Ownership::default() };
+        let last = ("no-such".to_owned(), known);
+        let rules = Rules::new(&config("no-such"), &last).unwrap();
+        assert_eq!(rules.ownership, Ownership { mode: 0o660, ..known });
+        let rules = Rules::new(&config("root"), &last).unwrap();
+        assert_eq!(rules.ownership.user, Some(0));
+        let error = Rules::new(&config("no-such"), &Owner::default());
+        let text = error.err().unwrap().text;
+        assert_eq!(text, "prometheus.socket-owner: no user \"no-such\"");
     }
 }

@@ -97,8 +97,9 @@ impl Listeners {
         };
         let mut sockets = Vec::new();
         for wanted in addresses.iter().filter(|wanted| !known(wanted)) {
-            let bound = bind_any(wanted, ownership)
-                .map_err(|error| error.context("prometheus.listen"))?;
+            let bound = bind_any(wanted, ownership).map_err(|error| {
+                self.blame(wanted, error).context("prometheus.listen")
+            })?;
             sockets.push((wanted.clone(), bound));
         }
         // the last thing that can fail
@@ -113,6 +114,24 @@ impl Listeners {
             self.0.all.borrow_mut().push(Listener { wanted, state });
         }
         Ok(())
+    }
+
+    /// Adds to an error that it is an address of ours that is in the way, if
+    /// it is: it would be closed only after.
+    fn blame(&self, wanted: &Address, mut error: Error) -> Error {
+        let all = self.0.all.borrow();
+        let mut ours = all.iter().filter_map(|l| l.state.as_ref().ok());
+        let own = ours.find(|own| {
+            error.errno == libc::EADDRINUSE && excludes(own, wanted)
+        });
+        if let Some(own) = own {
+            let name = self.0.scope.handle().name();
+            let text = format!(
+                ", by this module's own {own}: flux module reload {name}"
+            );
+            error.text.push_str(&text);
+        }
+        error
     }
 
     fn close_all_but(&self, addresses: &[Address]) {
@@ -231,6 +250,17 @@ fn bind_any(wanted: &Address, ownership: Ownership) -> Result<Bound> {
             .map(|(listener, file)| Bound::Unix(listener, file)),
     }
     .map_err(|error| failed(wanted, error))
+}
+
+/// Whether both cannot be listened on.
+fn excludes(one: &Address, other: &Address) -> bool {
+    match (one, other) {
+        (Address::Tcp(one), Address::Tcp(other)) => {
+            let any = one.ip().is_unspecified() || other.ip().is_unspecified();
+            one.port() == other.port() && (any || one.ip() == other.ip())
+        }
+        _ => one == other,
+    }
 }
 
 fn failed(wanted: &Address, error: std::io::Error) -> Error {

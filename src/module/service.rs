@@ -6,7 +6,7 @@ use std::sync::Arc;
 use prometheus::proto::MetricType;
 use serde_json::{Map, Value, json};
 
-use super::guard::{Guard, Rules};
+use super::guard::Guard;
 use super::listeners::Listeners;
 use crate::collectors::health::Health;
 use crate::collectors::jobs::metrics::SPECS;
@@ -62,7 +62,7 @@ impl Service {
     fn reload(&self, payload: &str) -> Result<()> {
         let config = parse_config(payload, &self.args)?;
         // the parts that can fail first, so that all is applied or nothing
-        let rules = Rules::new(&config)?;
+        let rules = self.guard.rules(&config)?;
         let listen = config.listen_on(self.rank);
         let ownership = rules.ownership;
         let set = || self.guard.set(&config, rules);

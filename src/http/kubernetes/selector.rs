@@ -1,6 +1,9 @@
 //! Label selectors, as in `queue in (batch, debug),state!=run,!host`: all
 //! requirements must be met. <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/>
 
+/// Requirements and their values, in all: each series is compared with each.
+const MAX: usize = 64;
+
 /// Which series are meant.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Selector(Vec<Requirement>);
@@ -19,6 +22,9 @@ impl Selector {
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.trim().is_empty() {
             return Ok(Self::default());
+        }
+        if text.split(',').count() > MAX {
+            return Err(format!("more than {MAX} requirements and values"));
         }
         let requirements = split(text).into_iter().map(str::trim);
         requirements.map(Requirement::parse).collect::<Result<_, _>>().map(Self)
@@ -168,6 +174,16 @@ mod tests {
         ] {
             let error = Selector::parse(selector).unwrap_err();
             assert!(error.contains("is not a requirement"), "{error}");
+        }
+    }
+
+    #[test]
+    fn there_is_an_end_to_it() {
+        let many = vec!["a"; MAX].join(",");
+        for good in [many.clone(), format!("a in ({many})")] {
+            assert!(Selector::parse(&good).is_ok(), "{good}");
+            let error = Selector::parse(&format!("{good},b")).unwrap_err();
+            assert_eq!(error, "more than 64 requirements and values");
         }
     }
 

@@ -174,6 +174,33 @@ fn autoscalers_are_answered_in_json() {
     assert_eq!(count("/autoscale", "503"), 2);
 }
 
+/// As those that are rendered do.
+#[test]
+fn answers_to_autoscalers_count_while_they_are_read() {
+    let site = site(Arc::new(AtomicBool::new(true)));
+    let limits = Limits { rendered_bytes: 1, ..Limits::default() };
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let ask = |uri: &str| {
+        let request = Request::builder().uri(uri);
+        let request = request.body(Full::<Bytes>::default()).unwrap();
+        runtime.block_on(answer(&site, &limits, &request, View::All))
+    };
+    for uri in ["/apis", "/autoscale"] {
+        // one is always made
+        let held = ask(uri);
+        assert_ne!(held.headers()[CONTENT_TYPE], TEXT);
+        for other in ["/apis", "/autoscale", "/metrics"] {
+            let answer = ask(other);
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+            assert_eq!(header(&answer, CONTENT_TYPE), TEXT, "{other}");
+            assert_eq!(header(&answer, RETRY_AFTER), "1");
+        }
+        drop(held);
+        assert_eq!(ask("/apis").status(), StatusCode::OK);
+    }
+}
+
 #[test]
 fn refusals() {
     for (method, uri, body, code) in [
