@@ -22,6 +22,7 @@ SIMULATED = either([0, 10_000, 100_000, 1_000_000], [0, 2_000])
 FLUX = either([0, 5_000], [100])
 LOADED = either(100_000, 2_000)
 HELD = either(1_000_000, 20_000)
+FINISHED = either(1_000_000, 100_000)
 
 # events a second, and how often the rate of jobs is corrected to that end
 FLOW = 2000

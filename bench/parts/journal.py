@@ -84,9 +84,9 @@ def calibrate(run, lines):
 
 
 def finished(lines):
-    """Memory that stays behind."""
+    """Memory that stays behind; of so many that pages of 4 KiB do not matter."""
     jobs = ours(lines, 1)["totals"]["submitted"]
-    passes = max(2, 100_000 // jobs)
+    passes = max(2, plan.FINISHED // jobs)
     grown = ours(lines, passes)["grown"] / (jobs * (passes - 1))
     target = Target(0.5, absolute=True, text="0.5 B")
     what = f"memory of a finished job, after {jobs * passes:,}"
