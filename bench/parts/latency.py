@@ -95,7 +95,8 @@ def quiet(instances, nginx):
         progress("quiet", turn)
     table = []
     for ours, theirs in pairs:
-        table += compare(f"{label(ours)}, quiet", ours, theirs, at_most(1.1))
+        what, most = f"{label(ours)}, quiet", ours is pairs[-1][0]
+        table += compare(what, ours, theirs, at_most(1.1), most)
     return table + flat("quiet", pairs, headline=True)
 
 
@@ -114,7 +115,8 @@ def flowing(instances, nginx):
     table = []
     for (ours, theirs), flow in zip(pairs, flows):
         what = f"{label(ours)}, {Row('', flow).value:,.0f} events/s"
-        table += compare(what, ours, theirs, at_most(1.5))
+        most = ours is pairs[-1][0]
+        table += compare(what, ours, theirs, at_most(1.5), most)
     return table + flat("flowing", pairs)
 
 
@@ -146,7 +148,7 @@ def flat(condition, pairs, headline=False):
     ]
 
 
-def compare(what, ours, theirs, target):
+def compare(what, ours, theirs, target, headline):
     """Rows for the module and nginx."""
     table = []
     for kind in KINDS:
@@ -161,6 +163,7 @@ def compare(what, ours, theirs, target):
                 theirs.p50(kind),
                 target,
                 ours.note(kind),
+                headline,
             )
         )
     table.append(
@@ -171,6 +174,7 @@ def compare(what, ours, theirs, target):
             "nginx",
             theirs.rates(),
             at_least(1.0),
+            headline=headline,
         )
     )
     return table + cost(what, ours, "nginx", theirs)

@@ -41,7 +41,15 @@ def rows():
     what = "Flux: jobs done, module scraped every second"
     cost = "Flux: processor time of a job, module scraped every second"
     return [
-        Row(what, rates, per_second, "without", other_rates, at_least(0.99)),
+        Row(
+            what,
+            rates,
+            per_second,
+            "without",
+            other_rates,
+            at_least(0.99),
+            headline=True,
+        ),
         Row(cost, times, seconds, "without", other_times),
     ]
 
