@@ -18,9 +18,12 @@ pub fn check(data: &[u8]) {
     };
     match Selector::parse(text) {
         Err(error) => {
-            assert!(error.contains("is not a requirement"), "{error}");
+            let why = ["is not a requirement", "more than 64 requirements"];
+            assert!(why.iter().any(|why| error.contains(why)), "{error}");
         }
         Ok(_) if text.trim().is_empty() => assert!(matches(text)),
+        // there is to be room for one more below
+        Ok(_) if text.split(',').count() >= 64 => {}
         Ok(selector) => {
             let met = selector.matches(label);
             // no label has a name with a zero byte before it, for one
