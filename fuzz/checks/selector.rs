@@ -24,9 +24,9 @@ pub fn check(data: &[u8]) {
         Ok(_) if text.trim().is_empty() => assert!(matches(text)),
         // there is to be room for one more below
         Ok(_) if text.split(',').count() >= 64 => {}
+        Ok(_) if label("none-of-these").is_some() => {}
         Ok(selector) => {
             let met = selector.matches(label);
-            // no label has a name with a zero byte before it, for one
             assert_eq!(matches(&format!("{text},!none-of-these")), met);
             assert!(!matches(&format!("{text},none-of-these")));
             let parts = requirements(text);
