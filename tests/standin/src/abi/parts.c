@@ -35,6 +35,7 @@ enum next { WAIT, TIMER, FUTURE, HANDLER, STOP };
 
 void standin_log (void *h, int level, const char *text);
 enum next standin_next (struct handle *h);
+void standin_cancelable (void *h);
 void standin_ended (void *h);
 
 int flux_log (void *h, int level, const char *fmt, ...)
@@ -68,6 +69,10 @@ int flux_reactor_run (struct handle *h, int flags)
     int old;
 
     (void)flags;
+    pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &old);
+    if (old == PTHREAD_CANCEL_ENABLE)
+        standin_cancelable (h);
+    pthread_setcancelstate (old, NULL);
     for (;;) {
         pthread_testcancel (); // also where there is nothing to wait for
         pthread_setcancelstate (PTHREAD_CANCEL_DISABLE, &old);

@@ -107,6 +107,14 @@ impl Host {
     }
 }
 
+/// What parts.c calls of a module that can be canceled in its reactor, which in
+/// Flux may be while it has a lock that the broker wants.
+#[unsafe(no_mangle)]
+extern "C" fn standin_cancelable(h: &Handle) {
+    let name = h.name.to_string_lossy();
+    h.host.problem(&format!("{name} can be canceled in its reactor"));
+}
+
 /// What parts.c calls at the end, however it comes, with cancellation off.
 #[unsafe(no_mangle)]
 extern "C" fn standin_ended(h: Box<Handle>) {
