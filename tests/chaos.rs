@@ -26,9 +26,12 @@ mod clients;
 mod compare;
 mod endpoint;
 mod instance;
+#[path = "chaos/reactors.rs"]
+mod reactors;
 #[path = "chaos/watch.rs"]
 mod watch;
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -135,7 +138,7 @@ fn chaos(seconds: f64, seed: &str) -> Vec<String> {
     driver.go();
 
     driver.expect("rest");
-    let before = watch.now();
+    let (before, left_before) = (watch.now(), watch.left());
     heartbeat.intervals();
     driver.go();
 
@@ -153,7 +156,7 @@ fn chaos(seconds: f64, seed: &str) -> Vec<String> {
     }
 
     let rest = driver.expect("rest");
-    let after = watch.now();
+    let (after, left) = (watch.now(), watch.left());
     driver.go();
     driver.end();
     let (most, module) = watch.stop();
@@ -166,7 +169,7 @@ fn chaos(seconds: f64, seed: &str) -> Vec<String> {
         met.map_or(Vec::new(), |(met, swaps)| judge_clients(&met, &swaps)),
     );
     wrong.extend(judge_heart(&control, &beats));
-    wrong.extend(judge_broker(before, most, after));
+    wrong.extend(judge_broker(before, most, after, [&left_before, &left]));
     wrong.extend((!alone).then(|| judge_module(&module)).into_iter().flatten());
     wrong.push(farewell(instance));
     wrong
@@ -342,14 +345,23 @@ fn judge_heart(control: &[f64], beats: &[f64]) -> Vec<String> {
     }
 }
 
-fn judge_broker(before: Held, most: Held, after: Held) -> Vec<String> {
+/// What Flux's modules `left` in it, before and after, is Flux's.
+fn judge_broker(
+    before: Held,
+    most: Held,
+    after: Held,
+    left: [&BTreeMap<String, u64>; 2],
+) -> Vec<String> {
     println!("  broker before {before:?}");
     println!("  at most       {most:?}");
     println!("  after         {after:?}");
+    println!("  reactors of Flux's modules that have ended: {:?}", left[1]);
     let (threads, descriptors) = (before.threads, before.descriptors);
+    let [flux_before, flux] = left.map(|of| of.values().sum::<u64>());
+    let own = |held: Held, of: u64| held.descriptors - of;
     over(&[
         ("threads after", after.threads, threads),
-        ("descriptors after", after.descriptors, descriptors),
+        ("descriptors after", own(after, flux), own(before, flux_before)),
         ("threads", most.threads, threads + MORE_THREADS),
         ("descriptors", most.descriptors, descriptors + MORE_DESCRIPTORS),
     ])

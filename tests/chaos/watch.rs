@@ -1,5 +1,6 @@
 //! What is watched all the while: the broker's process, and its heartbeat.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::instance::Instance;
+use super::reactors::Reactors;
 
 /// What a process holds.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,11 +46,18 @@ impl Held {
     }
 }
 
+/// How often it is looked who waits.
+const OFTEN: Duration = Duration::from_millis(50);
+
+/// Every how many times of that it is looked what the processes hold.
+const HELD: u32 = 10;
+
 /// Looks at the broker twice a second until it is stopped, and at the module
 /// where it is a process of its own.
 pub struct Watch {
     pid: u32,
     most: Arc<Mutex<Held>>,
+    reactors: Arc<Mutex<Reactors>>,
     module: Arc<Mutex<Vec<(u32, Held)>>>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
@@ -61,6 +70,8 @@ impl Watch {
         let module = Arc::new(Mutex::new(Vec::new()));
         let (to, until) = (most.clone(), stop.clone());
         let also_to = module.clone();
+        let reactors = Arc::new(Mutex::new(Reactors::default()));
+        let waits = reactors.clone();
         let thread = std::thread::spawn(move || {
             while !until.load(Ordering::Relaxed) {
                 let held = Held::of(pid).expect("the broker is gone");
@@ -71,15 +82,23 @@ impl Watch {
                     let held = Held::of(pid).map(|held| (pid, held));
                     also_to.lock().unwrap().extend(held);
                 }
-                std::thread::sleep(Duration::from_millis(500));
+                for _ in 0..HELD {
+                    waits.lock().unwrap().look(pid);
+                    std::thread::sleep(OFTEN);
+                }
             }
         });
-        Watch { pid, most, module, stop, thread }
+        Watch { pid, most, reactors, module, stop, thread }
     }
 
     /// What it holds.
     pub fn now(&self) -> Held {
         Held::of(self.pid).expect("the broker is gone")
+    }
+
+    /// What modules of Flux have left in it: reactors, by module.
+    pub fn left(&self) -> BTreeMap<String, u64> {
+        self.reactors.lock().unwrap().left(self.pid)
     }
 
     /// The most that it ever held; and what the module's last process held,
