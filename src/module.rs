@@ -136,7 +136,7 @@ impl Module {
             (entry.start)(&context).map_err(|e| e.context(name))?;
         }
         let scope = self.scopes[0].clone();
-        let guard = Guard::new(scope.clone(), self.listeners.clone())?;
+        let guard = Guard::new(scope.clone(), self.listeners.clone(), &config)?;
         let ownership = rules.ownership;
         // before anybody can come
         guard.set(&config, rules);

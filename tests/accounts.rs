@@ -10,6 +10,7 @@ use instance::{Host, Instance, wait_for};
 
 scenarios! {
     sums_are_those_of_the_instance
+    what_is_needed_of_others_is_named
 }
 
 const FAKE: [&str; 3] = [
@@ -110,5 +111,25 @@ fn sums_are_those_of_the_instance(host: Host) {
         instance.flux(&["module", "remove", "prometheus"]);
         instance.end()
     };
+    assert_eq!(code, Some(0), "{log}");
+}
+
+fn what_is_needed_of_others_is_named(host: Host) {
+    let instance = host.start(&FAKE);
+    let off = "collectors=-jobs,users,banks,projects";
+    instance.load_args(&[], &["listen=127.0.0.1:0", off]);
+    let all = instance.stats("prometheus")["collectors"].clone();
+    for name in ["users", "banks", "projects", "autoscale"] {
+        let problem = &all[name]["problem"];
+        assert_eq!(
+            problem,
+            &format!(
+                "needs jobs, which the setting collectors has off: add that, \
+                 or \"-{name}\""
+            )
+        );
+    }
+    instance.flux(&["module", "remove", "prometheus"]);
+    let (code, log) = instance.end();
     assert_eq!(code, Some(0), "{log}");
 }

@@ -109,6 +109,9 @@ pub fn projects(context: &Context) -> Result<()> {
 }
 
 fn start(context: &Context, kind: Kind) -> Result<()> {
+    if !context.has(&["jobs"]) {
+        return Ok(());
+    }
     let jobs = context.jobs.clone();
     context.scope.every(CHOICE, move || {
         jobs.lock().choose_accounts(kind, now());

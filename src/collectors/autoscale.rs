@@ -114,6 +114,9 @@ pub const SPECS: &[Spec] = &{
 
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
+    if !context.has(&["jobs", "resources"]) {
+        return Ok(());
+    }
     context.register(Metrics {
         jobs: context.jobs.clone(),
         health: context.health.clone(),

@@ -62,8 +62,8 @@ struct Inner {
     access: RefCell<Arc<Access>>,
     /// Whether Flux's private mode is on.
     private: Cell<bool>,
-    /// Whether there are metrics of persons.
-    persons: Cell<bool>,
+    /// Whether there are metrics of persons; a reload does not change that.
+    persons: bool,
     /// Of Unix sockets.
     owner: RefCell<Owner>,
     /// What has been logged and still holds.
@@ -71,14 +71,18 @@ struct Inner {
 }
 
 impl Guard {
-    /// Lets anyone in, until it is given rules.
-    pub fn new(scope: Scope, listeners: Listeners) -> Result<Self> {
+    /// Lets anyone in, until it is given rules. `config` is that of the load.
+    pub fn new(
+        scope: Scope,
+        listeners: Listeners,
+        config: &Config,
+    ) -> Result<Self> {
         let guard = Self(Rc::new(Inner {
             scope: scope.clone(),
             listeners,
             access: RefCell::default(),
             private: Cell::new(false),
-            persons: Cell::new(false),
+            persons: accounts::any(config) || config.children_named > 0,
             owner: RefCell::default(),
             said: RefCell::default(),
         }));
@@ -97,8 +101,6 @@ impl Guard {
         let access = Arc::new(rules.access);
         self.0.listeners.set_rules(config.limits, access.clone());
         self.0.private.set(config.access.private);
-        let persons = accounts::any(config) || config.children_named > 0;
-        self.0.persons.set(persons);
         self.0.access.replace(access);
         let owner = (config.socket_owner.clone(), rules.ownership);
         self.0.owner.replace(owner);
@@ -115,7 +117,7 @@ impl Guard {
         let status = self.0.access.borrow().status();
         let asks = status.basic_auth || status.bearer_token;
         let in_clear = asks && !status.tls && self.0.listeners.is_public();
-        let untold = status.withheld && self.0.persons.get();
+        let untold = status.withheld && self.0.persons;
         let withheld = status.withheld.then(|| WITHHELD.to_owned());
         let lines = [
             withheld.map(|line| (Level::Info, line)),

@@ -94,7 +94,6 @@ impl Watch {
         let room = AT_ONCE.saturating_sub(under_way.count());
         let new = unknown.into_iter().filter(|id| !all.contains_key(id));
         let new: Vec<_> = new.take(room).collect();
-        all.extend(new.iter().map(|id| (*id, Lookup::UnderWay)));
         drop(all);
         new.into_iter().try_for_each(|id| self.look_up(id))
     }
@@ -102,7 +101,7 @@ impl Watch {
     fn look_up(&self, id: JobId) -> Result<()> {
         let payload = json!({ "id": id, "keys": ["R", "jobspec"], "flags": 0 });
         let watch = self.clone();
-        let asked = self.context.scope.rpc(
+        self.context.scope.rpc(
             c"job-info.lookup",
             &payload.to_string(),
             TIMEOUT,
@@ -119,11 +118,10 @@ impl Watch {
                     }
                 }
             },
-        );
-        if asked.is_err() {
-            self.looked_up.borrow_mut().remove(&id);
-        }
-        asked
+        )?;
+        // only now: what was never asked is never answered
+        self.looked_up.borrow_mut().insert(id, Lookup::UnderWay);
+        Ok(())
     }
 }
 
