@@ -21,6 +21,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{Context, accounts, now, parse};
 use crate::flux::{Error, Level, Result};
@@ -86,16 +87,15 @@ struct Journal {
 impl Journal {
     fn open(self: Rc<Self>, full: bool) -> Result<()> {
         self.context.jobs.lock().begin();
-        // schedulers annotate pending jobs again and again; nothing in it
-        // is for us
-        let payload = match full {
-            true => r#"{"full":true,"deny":{"annotations":1}}"#,
-            false => r#"{"full":false,"deny":{"annotations":1}}"#,
-        };
+        // nothing in these is for us, and each would cost the job manager a
+        // message: schedulers annotate pending jobs again and again, and
+        // "release" comes for every part of a job's nodes
+        let deny = json!({ "annotations": 1, "release": 1 });
+        let payload = json!({ "full": full, "deny": deny });
         let journal = self.clone();
         self.context.scope.stream(
             c"job-manager.events-journal",
-            payload,
+            &payload.to_string(),
             move |message| match message {
                 Ok(line) => journal.received(line),
                 Err(error) => journal.clone().ended(error),

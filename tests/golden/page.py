@@ -52,7 +52,7 @@ REQUESTS = [
     'content-sqlite.stats-get {}',
     'kvs.stats-get {}',
 ]
-JOURNAL = {"full": False, "deny": {"annotations": 1}}
+JOURNAL = {"full": False, "deny": {"annotations": 1, "release": 1}}
 HERE = Path(__file__).parent
 
 
