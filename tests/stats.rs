@@ -4,7 +4,8 @@
 
 mod instance;
 
-use std::process::Output;
+use std::io::{BufRead, BufReader};
+use std::process::{Output, Stdio};
 
 use instance::{Host, Instance, skip, wait_for};
 use serde_json::Value;
@@ -204,4 +205,68 @@ fn wildcards_become_labels() {
         of("request") + of("response") + of("event") + of("control")
     });
     instance.flux(&["module", "remove", "prometheus"]);
+}
+
+/// Serves two figures, one of them later than it is waited for.
+const SLOW: &str = r#"
+import flux
+from flux.constants import FLUX_MSGTYPE_REQUEST
+
+h = flux.Flux()
+kept = []
+
+def asked(handle, watcher, request, what):
+    level, seconds = what
+    answer = lambda *_: handle.respond(request, {"level": level})
+    timer = handle.timer_watcher_create(seconds, answer)
+    timer.start()
+    kept.append((request, timer))
+
+for name, what in (("slow", (42, 2.5)), ("fast", (7, 0.9))):
+    h.service_register(name).get()
+    watcher = h.msg_watcher_create(
+        asked, FLUX_MSGTYPE_REQUEST, name + ".*", args=what
+    )
+    watcher.start()
+    kept.append(watcher)
+print("serving", flush=True)
+h.reactor_run()
+"#;
+
+#[test]
+fn an_answer_that_comes_too_late_is_nobodys() {
+    if skip("an_answer_that_comes_too_late_is_nobodys") {
+        return;
+    }
+    let entry = |name: &str| {
+        format!(
+            "[[prometheus.stats]]\ntopic = \"{name}.stats-get\"\n\
+             path = \"level\"\nname = \"site_{name}\"\ninterval = \"1s\"\n"
+        )
+    };
+    let config = entry("slow") + &entry("fast");
+    let instance = Host::Flux.start_with(&["--test-size=1"], &config, &[]);
+    let mut server = instance
+        .patient("flux")
+        .args(["python", "-c", SLOW])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    let stdout = server.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut line).unwrap();
+    assert_eq!(line, "serving\n");
+    instance.load(&[]);
+    let late = "flux_exporter_collector_errors_total{collector=\"stats\"}";
+    wait_for("five answers to be late", || {
+        let page = instance.scrape();
+        assert!(!page.has("site_slow"), "an answer to an earlier request");
+        if let Some(fast) = page.get("site_fast") {
+            assert_eq!(fast, 7.0, "the answer of another");
+        }
+        (page.value(late) >= 5.0 && page.has("site_fast")).then_some(())
+    });
+    instance.flux(&["module", "remove", "prometheus"]);
+    server.kill().unwrap();
+    server.wait().unwrap();
 }

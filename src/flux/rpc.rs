@@ -15,6 +15,8 @@ struct Rpc {
     future: Cell<*mut sys::flux_future_t>,
     scope: Scope,
     key: u64,
+    /// The timer that ends it if no answer comes.
+    alarm: Cell<Option<u64>>,
     stream: bool,
     callback: RefCell<Box<Callback>>,
 }
@@ -113,6 +115,7 @@ impl Scope {
             future: Cell::new(future),
             scope: self.clone(),
             key: self.key(),
+            alarm: Cell::new(None),
             stream,
             callback: RefCell::new(callback),
         });
@@ -120,10 +123,23 @@ impl Scope {
         // SAFETY: the future is valid; `arg` outlives it, for the future is
         // destroyed when the Rpc is dropped.
         let rc = unsafe {
-            sys::flux_future_then(future, timeout, Some(continuation), arg)
+            sys::flux_future_then(future, -1.0, Some(continuation), arg)
         };
         if rc < 0 {
             return Err(Error::last());
+        }
+        if timeout >= 0.0 {
+            // Not with the future's own timeout: that gives the matchtag free
+            // while the answer is still to come, which the next request that
+            // gets the tag would take for its own. What is destroyed without
+            // an answer keeps its tag until that has come.
+            let late = Rc::downgrade(&rpc);
+            let alarm = self.alarm(timeout, move || {
+                if let Some(rpc) = late.upgrade() {
+                    rpc.late(timeout);
+                }
+            })?;
+            rpc.alarm.set(Some(alarm));
         }
         self.insert(rpc.key, rpc);
         Ok(())
@@ -139,12 +155,26 @@ impl Rpc {
         let over = !self.stream || reply.is_err();
         if over {
             // first, so that the callback finds room to start the next one
-            self.scope.remove(self.key);
+            self.forget();
         }
         (self.callback.borrow_mut())(reply);
         if !over && self.scope.holds(self.key) {
             // SAFETY: still ours; the reply is out of use.
             unsafe { sys::flux_future_reset(future) };
+        }
+    }
+
+    /// No answer came in time.
+    fn late(&self, timeout: f64) {
+        self.forget();
+        let text = format!("no answer within {timeout} s");
+        (self.callback.borrow_mut())(Err(Error::new(libc::ETIMEDOUT, text)));
+    }
+
+    fn forget(&self) {
+        self.scope.remove(self.key);
+        if let Some(alarm) = self.alarm.take() {
+            self.scope.remove(alarm);
         }
     }
 }

@@ -24,6 +24,15 @@ impl Scope {
         seconds: f64,
         f: impl FnOnce() + 'static,
     ) -> Result<()> {
+        self.alarm(seconds, f).map(drop)
+    }
+
+    /// The same; returns the key to [`Scope::remove`] it with.
+    pub(super) fn alarm(
+        &self,
+        seconds: f64,
+        f: impl FnOnce() + 'static,
+    ) -> Result<u64> {
         let mut f = Some(f);
         let once = move || {
             if let Some(f) = f.take() {
@@ -35,7 +44,7 @@ impl Scope {
 
     /// Calls `f` as soon as the reactor runs, and then every `seconds`.
     pub fn every(&self, seconds: f64, f: impl FnMut() + 'static) -> Result<()> {
-        self.timer(0.0, seconds, Box::new(f))
+        self.timer(0.0, seconds, Box::new(f)).map(drop)
     }
 
     fn timer(
@@ -43,7 +52,7 @@ impl Scope {
         after: f64,
         repeat: f64,
         callback: Box<dyn FnMut()>,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         if self.is_closed() {
             return Err(Error::new(libc::ECANCELED, "scope is closed"));
         }
@@ -72,8 +81,9 @@ impl Scope {
         timer.watcher.set(watcher);
         // SAFETY: the watcher is valid.
         unsafe { sys::flux_watcher_start(watcher) };
-        self.insert(timer.key, timer);
-        Ok(())
+        let key = timer.key;
+        self.insert(key, timer);
+        Ok(key)
     }
 }
 

@@ -130,12 +130,15 @@ exports! {
         future
     }
 
-    /// A negative timeout is none.
+    /// A negative timeout is none. In Flux another one gives the tag free
+    /// while the answer is still to come.
     fn flux_future_then(
         f: &mut Watcher, timeout: c_double, function: Callback, arg: *mut c_void
     ) -> c_int {
+        if timeout >= 0.0 {
+            f.problem("takes late answers for those of other requests");
+        }
         (f.function, f.arg) = (function, arg);
-        f.after = timeout;
         f.start();
         0
     }

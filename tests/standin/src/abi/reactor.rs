@@ -37,7 +37,7 @@ pub struct Watcher {
     kind: Next,
     /// Whether it is to be called at all.
     active: bool,
-    /// When a timer runs, or a future fails that has no response by then.
+    /// When a timer runs.
     due: Option<Instant>,
     /// Seconds from the start until then, and between runs.
     pub(super) after: f64,
@@ -81,6 +81,14 @@ impl Watcher {
         f(unsafe { &mut *self.h })
     }
 
+    /// The module did what in Flux would go wrong.
+    pub(super) fn problem(&self, what: &str) {
+        self.with(|h| {
+            let name = h.name.to_string_lossy();
+            h.host.problem(&format!("{name} {what}"));
+        });
+    }
+
     /// From now on it is called, if there is whom to call.
     pub(super) fn start(&mut self) {
         self.due = later(Instant::now(), self.after);
@@ -102,10 +110,6 @@ impl Watcher {
             self.active = self.repeat > 0.0;
         } else if self.kind == Next::Future {
             self.active = false;
-            if self.responses.is_empty() {
-                let late = (libc::ETIMEDOUT, CString::default());
-                self.responses.push_back(Err(late));
-            }
         }
     }
 
