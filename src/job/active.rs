@@ -27,9 +27,9 @@ pub struct Job {
     pub(super) size: Resources,
     /// Its allocation, from when it begins until it ends.
     pub(super) held: Option<Box<Held>>,
-    /// How many stored events have been applied; see [`Kind::is_stored`].
+    /// How many counted events have been applied; see [`Kind::is_counted`].
     ///
-    /// [`Kind::is_stored`]: super::event::Kind::is_stored
+    /// [`Kind::is_counted`]: super::event::Kind::is_counted
     pub(super) seen: u32,
     /// The last subscription that knew it.
     pub(super) generation: Generation,

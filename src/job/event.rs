@@ -124,6 +124,8 @@ kinds! {
     Finish = "finish",
     /// Something went wrong, fatal when the severity is 0.
     Exception = "exception",
+    /// A part of the nodes is given back.
+    Release = "release",
     /// The allocation is given back.
     Free = "free",
     /// The job is over.
@@ -135,11 +137,12 @@ kinds! {
 }
 
 impl Kind {
-    /// Whether events of this kind may be used to tell how far into a job's
-    /// list one has read.  Annotations and volatile memos are in the live
-    /// stream but not in the eventlog, so no later list contains them.
-    pub fn is_stored(self) -> bool {
-        !matches!(self, Kind::Annotations | Kind::Memo)
+    /// Whether events of this kind tell how far into a job's list one has
+    /// read.  Not those that only one of stream and eventlog has: volatile
+    /// memos and annotations are not stored, and releases (as annotations) the
+    /// journal is asked to leave out.
+    pub fn is_counted(self) -> bool {
+        !matches!(self, Kind::Annotations | Kind::Memo | Kind::Release)
     }
 }
 

@@ -273,5 +273,5 @@ impl Table {
 
 /// The events that count in [`Job`]'s `seen`.
 fn stored<'a>(events: &'a [Event<'a>]) -> impl Iterator<Item = &'a Event<'a>> {
-    events.iter().filter(|event| event.kind().is_stored())
+    events.iter().filter(|event| event.kind().is_counted())
 }

@@ -26,7 +26,7 @@ pub(super) fn step(
     totals: &mut Totals,
 ) -> Result<(), Flaw> {
     let kind = event.kind();
-    if kind.is_stored() {
+    if kind.is_counted() {
         job.seen = job.seen.saturating_add(1);
     }
     let mut step = Step {

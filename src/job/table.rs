@@ -6,8 +6,9 @@
 //! of a later subscription is compared with what was known (see `resync`),
 //! so that every event is counted exactly once.
 //!
-//! The subscription must not filter out any event but "annotations" and
-//! "memo": how far a job's list has been read is an index into that list.
+//! The subscription must not filter out any event that is counted
+//! ([`Kind::is_counted`]): how far a job's list has been read is an index into
+//! that list.
 
 use std::collections::HashSet;
 use std::sync::Arc;

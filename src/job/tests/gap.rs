@@ -290,6 +290,24 @@ fn vanished_and_resolved() {
 }
 
 #[test]
+fn what_the_stream_leaves_out_moves_nothing_in_the_eventlog() {
+    let mut table = table();
+    let mut jm = Manager::default();
+    let mut lines = live(&mut jm, 1, 1.0, 6);
+    jm.post(1, 8.0, "release", r#"{"ranks":"0","final":false}"#);
+    let context = r#"{"type":"mine","severity":1,"note":""}"#;
+    lines.push(jm.post(1, 8.5, "exception", context));
+    feed_all(&mut table, &lines, 9.0);
+    more(&mut jm, 1, 3.0, 6, 9);
+    resync(&mut table, &jm, false, 9.5, 20.0);
+    assert_eq!(table.take_vanished(), [1]);
+    let applied = table.resolve(1, &jm.eventlog(1).unwrap(), None);
+    assert_eq!((applied.what, applied.problems.len()), (What::Resolved, 0));
+    let exceptions = table.totals().exceptions.as_flattened();
+    assert_eq!(exceptions.iter().sum::<u64>(), 1);
+}
+
+#[test]
 fn vanished_with_what_it_was_given_in_the_gap() {
     let mut table = table();
     let mut jm = Manager::default();
