@@ -235,6 +235,18 @@ fn nodes_in_housekeeping_are_allocated() {
     instance.flux(&["resource", "drain", "1", "why"]);
     agrees("drained", &instance, are([1, 1, 1, 0, 0, 0]));
 
+    // those that nobody can look up any more are no fault of the journal
+    instance.flux(&["job", "purge", "--force", "--num-limit=0"]);
+    instance.flux(&["module", "remove", "prometheus"]);
+    instance.load(&[]);
+    wait_for("the log to name both", || {
+        let log = instance.flux(&["dmesg"]);
+        let named = log.matches("what it had cannot be looked up").count();
+        (named == 2).then_some(())
+    });
+    let up = "flux_exporter_collector_up{collector=\"jobs\"}";
+    assert_eq!(instance.scrape().value(up), 1.0);
+
     std::fs::write(&end, "").unwrap();
     let page = agrees("all over", &instance, are([2, 0, 0, 1, 0, 0]));
     assert_eq!(page.value("flux_autoscale_nodes_wanted"), 0.0);

@@ -13,7 +13,8 @@ use serde_json::json;
 
 use super::super::{Context, now, parse};
 use super::TIMEOUT;
-use crate::flux::{Error, Result};
+use crate::flux::{Error, Level, Result};
+use crate::job::id::f58;
 use crate::job::resources::Allocation;
 use crate::job::{JobId, Malformed};
 use crate::resource::Housekeeping;
@@ -34,10 +35,11 @@ pub struct Watch {
 }
 
 /// How far it is.
-#[derive(Clone, Copy, PartialEq)]
-enum Lookup {
-    UnderWay,
-    Failed,
+#[derive(Default)]
+struct Lookup {
+    under_way: bool,
+    /// It failed before, and the log says so.
+    failed: bool,
 }
 
 impl Watch {
@@ -86,16 +88,17 @@ impl Watch {
         let said = read("job-manager.stats-get", Housekeeping::parse(reply))?;
         let unknown = self.context.jobs.lock().set_housekeeping(said, now());
         let mut all = self.looked_up.borrow_mut();
-        all.retain(|id, lookup| match lookup {
-            Lookup::UnderWay => true,
-            Lookup::Failed => !retried && unknown.contains(id),
-        });
-        let under_way = all.values().filter(|l| **l == Lookup::UnderWay);
-        let room = AT_ONCE.saturating_sub(under_way.count());
-        let new = unknown.into_iter().filter(|id| !all.contains_key(id));
-        let new: Vec<_> = new.take(room).collect();
+        all.retain(|id, lookup| lookup.under_way || unknown.contains(id));
+        let under_way = all.values().filter(|lookup| lookup.under_way).count();
+        let room = AT_ONCE.saturating_sub(under_way);
+        let is_due =
+            |id: &JobId| all.get(id).is_none_or(|it| retried && !it.under_way);
+        let mut due: Vec<_> = unknown.into_iter().filter(is_due).collect();
+        // those that fail again and again after the others
+        due.sort_by_key(|id| all.contains_key(id));
+        due.truncate(room);
         drop(all);
-        new.into_iter().try_for_each(|id| self.look_up(id))
+        due.into_iter().try_for_each(|id| self.look_up(id))
     }
 
     fn look_up(&self, id: JobId) -> Result<()> {
@@ -106,22 +109,35 @@ impl Watch {
             &payload.to_string(),
             TIMEOUT,
             move |reply| {
-                let context = &watch.context;
-                let mut all = watch.looked_up.borrow_mut();
-                match reply.and_then(|reply| tell(context, id, reply)) {
-                    Ok(()) => drop(all.remove(&id)),
-                    Err(error) => {
-                        all.insert(id, Lookup::Failed);
-                        drop(all);
-                        let handle = context.scope.handle();
-                        context.health.report(handle, Err(error));
-                    }
-                }
+                let told = reply.and_then(|r| tell(&watch.context, id, r));
+                watch.looked_up_one(id, told);
             },
         )?;
         // only now: what was never asked is never answered
-        self.looked_up.borrow_mut().insert(id, Lookup::UnderWay);
+        self.looked_up.borrow_mut().entry(id).or_default().under_way = true;
         Ok(())
+    }
+
+    fn looked_up_one(&self, id: JobId, told: Result<()>) {
+        let mut all = self.looked_up.borrow_mut();
+        let Err(error) = told else {
+            all.remove(&id);
+            return;
+        };
+        let lookup = all.entry(id).or_default();
+        lookup.under_way = false;
+        let known = std::mem::replace(&mut lookup.failed, true);
+        drop(all);
+        // one job is not the source, which is as well as before
+        self.context.health.count_error();
+        if !known {
+            let line = format!(
+                "jobs: {} is in housekeeping, and what it had cannot be \
+                 looked up: {error}; its nodes are not counted as allocated",
+                f58(id)
+            );
+            self.context.scope.handle().log(Level::Warning, &line);
+        }
     }
 }
 
