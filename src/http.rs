@@ -112,8 +112,8 @@ struct Listener {
 pub enum Bound {
     /// What [`bind`] makes.
     Tcp(TcpListener),
-    /// What [`bind_unix`] makes.
-    Unix(UnixListener, SocketFile),
+    /// What [`bind_unix`] makes; in the order in which they are to be dropped.
+    Unix(SocketFile, UnixListener),
 }
 
 impl Server {
@@ -175,7 +175,7 @@ impl Server {
                 let listener = tokio::net::TcpListener::from_std(listener)?;
                 (stream::Listener::Tcp(listener), address.into(), None)
             }
-            Bound::Unix(listener, file) => {
+            Bound::Unix(file, listener) => {
                 listener.set_nonblocking(true)?;
                 let address = Address::Unix(file.path().into());
                 let _context = self.runtime.enter();

@@ -50,11 +50,13 @@
 //! - **The Flux handle stays on its thread.** [`flux::Handle`] is not `Send`;
 //!   the HTTP side could not reach Flux by mistake.
 //! - **Nothing blocks in the reactor.** After loading there is no synchronous
-//!   request, and every request has a timeout.
+//!   request, and every request has a timeout. (A reload of the settings reads
+//!   files, and waits at most a second for addresses to be closed.)
 //! - **No panic leaves Rust.** Every call from C passes one function that
 //!   catches it; a collector that panics is stopped, and the module goes on.
-//! - **Cancellation finds only C on the stack**, and teardown happens exactly
-//!   once, on return and on cancel (`src/flux/run.c`).
+//! - **Cancellation finds nothing on the stack that had to be dropped**, nor a
+//!   lock of libflux's taken, and teardown happens exactly once, on return and
+//!   on cancel (`src/flux/run.c`).
 //! - **Once running, `mod_main` returns 0**: since Flux 0.78 anything else
 //!   ends the whole instance.
 //! - **No state in statics.** Two copies can be loaded under two names, and a

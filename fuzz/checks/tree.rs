@@ -31,7 +31,7 @@ pub fn check(data: &[u8]) {
                 let again = serde_json::to_string(&report).unwrap();
                 assert_eq!(Report::read(&again), Ok(report.clone()));
                 let (job, depth) = (report.jobid, report.levels.len());
-                match store.put(report, now) {
+                match store.take(report, f64::from(seconds), now) {
                     Ok(()) => drop(told.insert(job, depth)),
                     Err(refused) => assert_eq!(refused, Refused::Absurd),
                 }

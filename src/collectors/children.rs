@@ -32,7 +32,7 @@ pub use self::metrics::{NAMED, SPECS, names};
 pub use self::report::{Level, MAX_DEPTH, Report, Results, finished};
 pub use self::store::{MAX_NAMED, Refused, Store};
 use super::family::{Family, Spec};
-use super::{Context, Jobs, parse};
+use super::{Context, Jobs, now, parse};
 use crate::exposition::Source;
 use crate::flux::{Error, Request, Result, Role};
 use crate::job::state::State;
@@ -135,7 +135,7 @@ impl Users {
         let report = Report::read(request.payload()?)?;
         let job = report.jobid;
         let again = |text| Err(Error::new(libc::EAGAIN, text));
-        {
+        let age = {
             let table = self.context.jobs.lock();
             if !table.synced() {
                 return again("the job table is not known yet");
@@ -146,7 +146,8 @@ impl Users {
                 let text = format!("{} is no running job here", f58(job));
                 return Err(Error::new(libc::ENOENT, text));
             }
-        }
+            table.held_since(job).map_or(0.0, |since| now().since(since))
+        };
         if !request.is_owner()? {
             let known = self.known.borrow().get(&job).copied();
             match known {
@@ -161,7 +162,7 @@ impl Users {
                 }
             }
         }
-        let taken = self.context.tree.lock().put(report, Instant::now());
+        let taken = self.context.tree.lock().take(report, age, Instant::now());
         taken.map_err(|refused| match refused {
             Refused::Full => {
                 let text = "too many instances tell their totals";

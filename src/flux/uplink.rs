@@ -11,9 +11,8 @@ use std::io::Read;
 use std::marker::PhantomData;
 use std::path::Path;
 use std::ptr::NonNull;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, OnceLock};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -43,7 +42,7 @@ const RANK: u32 = 0;
 pub struct Uplink {
     calls: SyncSender<String>,
     replies: Receiver<Result<()>>,
-    ending: Arc<AtomicBool>,
+    ending: Arc<OnceLock<Instant>>,
     thread: JoinHandle<()>,
 }
 
@@ -59,7 +58,7 @@ impl Uplink {
         // room for what is sent at the end
         let (calls, called) = mpsc::sync_channel::<String>(2);
         let (reply, replies) = mpsc::channel();
-        let ending = Arc::new(AtomicBool::new(false));
+        let ending = Arc::new(OnceLock::new());
         let line = Line {
             path,
             uri: handle::c_text(uri),
@@ -68,11 +67,8 @@ impl Uplink {
         };
         let run = move || {
             let mut link = None;
-            let mut until = None;
             for payload in called {
-                if line.ending.load(Relaxed) && until.is_none() {
-                    until = Some(Instant::now() + LAST_TIMEOUT);
-                }
+                let until = line.ending.get().copied();
                 let result = line.exchange(&mut link, &payload, until);
                 if result.is_err() {
                     // whatever it was, a new one is as good or better
@@ -105,13 +101,15 @@ impl Uplink {
     /// does not end in time: then the library has to stay mapped.
     pub fn end(self, last: Vec<String>) -> bool {
         let Self { calls, replies, ending, thread } = self;
-        ending.store(true, Relaxed);
+        let until = Instant::now() + LAST_TIMEOUT;
+        // only here, once
+        let _ = ending.set(until);
         for payload in last {
             // a thread that is stuck has no room, and takes no more
             let _ = calls.try_send(payload);
         }
         drop(calls);
-        let until = Instant::now() + LAST_TIMEOUT + GRACE;
+        let until = until + GRACE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             match replies.recv_timeout(left) {
@@ -131,7 +129,8 @@ struct Line {
     path: String,
     uri: CString,
     topic: CString,
-    ending: Arc<AtomicBool>,
+    /// Until when all has to be over, once that is known.
+    ending: Arc<OnceLock<Instant>>,
 }
 
 impl Line {
@@ -147,11 +146,11 @@ impl Line {
         let last = until.is_some();
         let until = until.unwrap_or_else(|| Instant::now() + TIMEOUT);
         let more =
-            || (last || !self.ending.load(Relaxed)) && Instant::now() < until;
+            || (last || self.ending.get().is_none()) && Instant::now() < until;
         loop {
             let open = match link {
                 Some(open) => open,
-                None => link.insert(self.open()?),
+                None => link.insert(self.open(until)?),
             };
             let result = open.rpc(&self.topic, &payload, &more);
             match result {
@@ -163,8 +162,8 @@ impl Line {
         }
     }
 
-    fn open(&self) -> Result<Link> {
-        self.probe()?;
+    fn open(&self, until: Instant) -> Result<Link> {
+        self.probe(until.min(Instant::now() + GRACE))?;
         // SAFETY: a C string; it blocks until the parent has said hello, and
         // it has done so a moment ago.
         let raw = unsafe { sys::flux_open(self.uri.as_ptr(), 0) };
@@ -176,11 +175,15 @@ impl Line {
 
     /// Whether the parent accepts connections, which is seen with a timeout
     /// here and without one in libflux: the broker says hello with one byte.
-    fn probe(&self) -> Result<()> {
+    fn probe(&self, until: Instant) -> Result<()> {
+        let left = || match until.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(Error::new(libc::ETIMEDOUT, "no time left")),
+            left => Ok(left),
+        };
         let mut socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
         let address = SockAddr::unix(Path::new(&self.path))?;
-        socket.connect_timeout(&address, GRACE)?;
-        socket.set_read_timeout(Some(GRACE))?;
+        socket.connect_timeout(&address, left()?)?;
+        socket.set_read_timeout(Some(left()?))?;
         match socket.read(&mut [0])? {
             1 => Ok(()),
             _ => Err(Error::new(libc::ECONNRESET, "it hangs up")),

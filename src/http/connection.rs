@@ -68,8 +68,9 @@ pub(super) async fn serve(
     // it is asked for again at each request
     drop(policy);
     let header_done = HeaderDone::default();
-    let room = place.room().clone();
-    let socket = Socket::new(stream, limits, room, header_done.clone());
+    let place = Arc::new(place);
+    let socket =
+        Socket::new(stream, limits, place.clone(), header_done.clone());
     let served = AtomicU32::new(0);
     let service = service_fn(|request: Request<Incoming>| {
         header_done.set();

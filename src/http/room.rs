@@ -49,12 +49,6 @@ impl Room {
         Ok(Place { room: self.clone(), origin })
     }
 
-    /// Whether more than three quarters of the places are taken.
-    pub(super) fn is_crowded(&self, limits: &Limits) -> bool {
-        let free = limits.connections.saturating_sub(self.taken().all);
-        free < limits.connections / 4
-    }
-
     fn taken(&self) -> MutexGuard<'_, Taken> {
         // nothing in here can panic half way
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -69,8 +63,16 @@ pub(super) struct Place {
 }
 
 impl Place {
-    pub(super) fn room(&self) -> &Room {
-        &self.room
+    /// Whether more than three quarters of the places are taken, or of those
+    /// that this address can have.
+    pub(super) fn is_crowded(&self, limits: &Limits) -> bool {
+        let taken = self.room.taken();
+        let of_origin = taken.each.get(&self.origin).copied().unwrap_or(0);
+        let crowded = |taken: usize, most: usize| {
+            most.saturating_sub(taken).saturating_mul(4) < most
+        };
+        crowded(taken.all, limits.connections)
+            || crowded(of_origin, limits.connections_per_address)
     }
 }
 
@@ -104,13 +106,23 @@ mod tests {
         let first = enter(at("10.0.0.1")).unwrap();
         let _second = enter(at("::ffff:10.0.0.1")).unwrap();
         assert_eq!(enter(at("10.0.0.1")).unwrap_err(), Full::Address);
-        let _third = enter(Peer::Unix).unwrap();
+        let third = enter(Peer::Unix).unwrap();
         assert_eq!(enter(Peer::Unix).unwrap_err(), Full::All);
-        assert!(!room.is_crowded(&Limits { connections: 4, ..limits }));
+        // three of four in all, and of one address's places: one, two
+        let more = |connections, connections_per_address| Limits {
+            connections,
+            connections_per_address,
+            ..limits
+        };
+        assert!(!third.is_crowded(&more(4, 2)));
+        assert!(third.is_crowded(&more(3, 2)));
+        assert!(third.is_crowded(&more(4, 1)));
+        assert!(first.is_crowded(&more(4, 2)));
+        assert!(!first.is_crowded(&more(4, 3)));
         drop(first);
         let _again = enter(at("10.0.0.1")).unwrap();
         assert_eq!(room.taken().each.len(), 2);
-        drop((_second, _third, _again));
+        drop((_second, third, _again));
         let taken = room.taken();
         assert_eq!((taken.all, taken.each.len()), (0, 0));
     }

@@ -20,7 +20,7 @@ use tokio::{
     time::{Instant, Sleep, sleep_until},
 };
 
-use super::{Limits, room::Room};
+use super::{Limits, room::Place};
 
 /// Tells the socket that the header it was reading is complete.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +49,7 @@ enum Expect {
 pub(super) struct Socket<S> {
     stream: S,
     limits: Limits,
-    room: Room,
+    place: Arc<Place>,
     header_done: HeaderDone,
     expect: Expect,
     /// When silence has lasted too long, however much room there is.
@@ -61,11 +61,11 @@ pub(super) struct Socket<S> {
 }
 
 impl<S> Socket<S> {
-    /// `room` tells how many other connections there are.
+    /// `place` tells how many other connections there are.
     pub(super) fn new(
         stream: S,
         limits: Limits,
-        room: Room,
+        place: Arc<Place>,
         header_done: HeaderDone,
     ) -> Self {
         let mut read = Alarm::default();
@@ -73,7 +73,7 @@ impl<S> Socket<S> {
         Self {
             stream,
             limits,
-            room,
+            place,
             header_done,
             expect: Expect::Header,
             silence: Instant::now(),
@@ -113,7 +113,7 @@ impl<S> Socket<S> {
             }
             // where there is room, it may be silent for longer
             let left = self.silence.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.room.is_crowded(&self.limits) {
+            if left.is_zero() || self.place.is_crowded(&self.limits) {
                 return Poll::Ready(());
             }
             self.read.set(self.limits.idle_crowded.min(left));
@@ -257,7 +257,10 @@ impl Alarm {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::{Peer, room::Room},
+        *,
+    };
     use crate::http::testing::paused;
 
     /// Takes everything and never gets rid of it, as TLS does with the end of
@@ -292,9 +295,10 @@ mod tests {
     fn what_is_not_flushed_is_not_waited_for_for_ever() {
         paused().block_on(async {
             let limits = Limits::default();
-            let room = Room::default();
+            let place = Room::default().enter(Peer::Unix, &limits);
+            let place = Arc::new(place.unwrap());
             let mut socket =
-                Socket::new(Full, limits, room, HeaderDone::default());
+                Socket::new(Full, limits, place, HeaderDone::default());
             let begin = Instant::now();
             let mut socket = Pin::new(&mut socket);
             std::future::poll_fn(|cx| socket.as_mut().poll_write(cx, b"x"))

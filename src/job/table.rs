@@ -312,6 +312,12 @@ impl Table {
         self.jobs.get(id).map(Job::state)
     }
 
+    /// Since when it has had resources, if it ever had.
+    pub fn held_since(&self, id: JobId) -> Option<Time> {
+        let alloc = self.jobs.get(id)?.alloc;
+        alloc.is_set().then_some(alloc)
+    }
+
     /// How many jobs are active: the sum over all states.
     pub fn active(&self) -> u64 {
         self.totals.active()

@@ -144,11 +144,11 @@ impl Listeners {
         self.0.all.replace(stay);
         let open: Vec<_> =
             gone.into_iter().filter_map(|l| l.state.ok()).collect();
-        if let Some(server) = &mut *self.0.server.borrow_mut() {
-            server.close(&open);
-        }
+        let server = &mut *self.0.server.borrow_mut();
+        let closed = server.as_mut().is_none_or(|it| it.close(&open));
+        let what = if closed { "closed" } else { "closing" };
         for address in open {
-            self.log(Level::Info, &format!("closed {address}"));
+            self.log(Level::Info, &format!("{what} {address}"));
         }
     }
 
@@ -247,7 +247,7 @@ fn bind_any(wanted: &Address, ownership: Ownership) -> Result<Bound> {
     match wanted {
         Address::Tcp(address) => bind(*address).map(Bound::Tcp),
         Address::Unix(path) => bind_unix(path, ownership)
-            .map(|(listener, file)| Bound::Unix(listener, file)),
+            .map(|(listener, file)| Bound::Unix(file, listener)),
     }
     .map_err(|error| failed(wanted, error))
 }

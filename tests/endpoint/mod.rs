@@ -72,7 +72,7 @@ impl Endpoint {
 
     pub fn listen_unix(&mut self, path: &Path, ownership: Ownership) {
         let (listener, file) = bind_unix(path, ownership).unwrap();
-        self.server.listen(Bound::Unix(listener, file)).unwrap();
+        self.server.listen(Bound::Unix(file, listener)).unwrap();
     }
 
     /// The status that curl gets (0: none), and the page.

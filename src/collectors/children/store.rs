@@ -81,18 +81,25 @@ impl Store {
         (self.naming, self.places) = (places > 0, places);
     }
 
-    /// Takes a report in the place of an earlier one.
-    pub fn put(&mut self, report: Report, now: Instant) -> Result<(), Refused> {
+    /// Takes a report in the place of an earlier one. `age` is for how long
+    /// there can have been such an instance, in seconds.
+    pub fn take(
+        &mut self,
+        report: Report,
+        age: f64,
+        now: Instant,
+    ) -> Result<(), Refused> {
         let Report { jobid, load, seq, period, last, levels, .. } = report;
         let known = self.children.get(&jobid);
         if known.is_none() && self.children.len() >= MAX_CHILDREN {
             return Err(Refused::Full);
         }
         let is_new = known.is_none_or(|c| (c.load, c.seq) != (load, seq));
-        let mut credit = known.map_or(RATE * AWAY, |child| {
+        let credit = known.map_or(RATE * (age + SLACK), |child| {
             let seconds = now.saturating_duration_since(child.at);
-            (child.credit + RATE * seconds.as_secs_f64()).min(RATE * AWAY)
+            child.credit + RATE * seconds.as_secs_f64()
         });
+        let mut credit = credit.min(RATE * AWAY);
         if is_new {
             let finished = levels.iter().flat_map(|level| level.finished);
             credit -= finished.map(|n| n as f64).sum::<f64>();
@@ -183,6 +190,17 @@ impl Store {
 mod tests {
     use super::*;
 
+    impl Store {
+        /// Takes a report of an old instance.
+        pub fn put(
+            &mut self,
+            report: Report,
+            now: Instant,
+        ) -> Result<(), Refused> {
+            self.take(report, AWAY, now)
+        }
+    }
+
     fn level(jobs: u64, finished: u64) -> Level {
         Level {
             instances: 1,
@@ -266,6 +284,12 @@ mod tests {
         // it does not add up for ever
         assert!(store.put(many(2, full + 1), at(100_000)).is_err());
         store.put(many(2, full), at(100_000)).unwrap();
+        // nor has one that has just begun finished any number of them
+        let young = |n| report(2, 0, vec![level(0, n)]);
+        let most = (RATE * (1.0 + SLACK)) as u64 / 5;
+        let refused = store.take(young(most + 1), 1.0, now);
+        assert_eq!(refused, Err(Refused::Absurd));
+        store.take(young(most), 1.0, now).unwrap();
     }
 
     #[test]
