@@ -10,6 +10,7 @@ use super::{
     Counts, Limits, View,
     numbers::Numbers,
     rendering::{Failure, Rendering, Renderings},
+    routes::Heads,
     view::WITHHELD,
 };
 use crate::exposition::{Created, Families, Format, Select};
@@ -40,6 +41,7 @@ pub struct Site {
     counts: Counts,
     created: Mutex<Created>,
     renderings: Renderings,
+    heads: Heads,
 }
 
 impl Site {
@@ -61,6 +63,7 @@ impl Site {
             about,
             created: Mutex::new(Created::at(now())),
             renderings: Renderings::default(),
+            heads: Heads::default(),
         })
     }
 
@@ -125,6 +128,11 @@ impl Site {
     /// Where the bytes that are on their way are counted.
     pub(super) fn renderings(&self) -> &Renderings {
         &self.renderings
+    }
+
+    /// The headers of the metrics.
+    pub(super) fn heads(&self) -> &Heads {
+        &self.heads
     }
 
     /// The metrics, in a format.
