@@ -54,7 +54,7 @@ pub(super) async fn serve(
     let _open = Open::new(site.counts().connections.clone());
     let policy = rules.access().policy(site.counts());
     let stream = match (stream, &policy.tls) {
-        (Stream::Tcp(stream), Some(tls)) => {
+        (Stream::Tcp(stream, _), Some(tls)) => {
             let handshake = access::accept(stream, tls);
             let Ok(Ok(stream)) = timeout(limits.header, handshake).await else {
                 site.counts().handshakes_failed.inc();

@@ -181,7 +181,13 @@ async fn metrics<B>(
     let format = negotiation::format(request.headers());
     let coding = negotiation::coding(request.headers());
     let rendering = site.render(format, view, limits).await;
-    let coded = rendering.map(|rendering| rendering.coded(coding));
+    let coded = rendering.map(|rendering| {
+        let coded = rendering.coded(coding);
+        if coded.0 == Coding::Identity {
+            site.filed().asked_for(&rendering);
+        }
+        coded
+    });
     let mut answer = match coded {
         _ if deadline.is_past() => {
             let text = "the metrics took longer than the scrape may\n";

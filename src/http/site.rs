@@ -8,6 +8,7 @@ use prometheus::Result;
 
 use super::{
     Counts, Limits, View,
+    filed::Filed,
     numbers::Numbers,
     rendering::{Failure, Rendering, Renderings},
     routes::Heads,
@@ -42,6 +43,7 @@ pub struct Site {
     created: Mutex<Created>,
     renderings: Renderings,
     heads: Heads,
+    filed: Filed,
 }
 
 impl Site {
@@ -64,6 +66,7 @@ impl Site {
             created: Mutex::new(Created::at(now())),
             renderings: Renderings::default(),
             heads: Heads::default(),
+            filed: Filed::default(),
         })
     }
 
@@ -133,6 +136,11 @@ impl Site {
     /// The headers of the metrics.
     pub(super) fn heads(&self) -> &Heads {
         &self.heads
+    }
+
+    /// The metrics that are asked for often.
+    pub(super) fn filed(&self) -> &Filed {
+        &self.filed
     }
 
     /// The metrics, in a format.
