@@ -29,7 +29,7 @@ pub fn format(headers: &HeaderMap) -> Format {
     let [mut openmetrics, mut protobuf] = [None; 2];
     // by what is named ever more exactly, the last of which counts
     let mut text = [None; 3];
-    for range in ranges(headers, ACCEPT) {
+    ranges(headers, ACCEPT).for_each(|range| {
         let wish = match &*range.kind {
             "application/openmetrics-text" if range.is_version_ours() => {
                 &mut openmetrics
@@ -40,11 +40,11 @@ pub fn format(headers: &HeaderMap) -> Format {
             "*/*" => &mut text[0],
             "text/*" => &mut text[1],
             "text/plain" => &mut text[2],
-            _ => continue,
+            _ => return,
         };
         // of several, the dearest
         *wish = Some(range.q.max(wish.unwrap_or(0.0)));
-    }
+    });
     let text = text.into_iter().flatten().next_back().unwrap_or(0.0);
     let mut best = (Format::Text, text);
     for (format, q) in
@@ -64,16 +64,16 @@ pub fn format(headers: &HeaderMap) -> Format {
 /// the bytes as they are.
 pub fn coding(headers: &HeaderMap) -> Coding {
     let [mut zstd, mut gzip, mut identity, mut any] = [None; 4];
-    for range in ranges(headers, ACCEPT_ENCODING) {
+    ranges(headers, ACCEPT_ENCODING).for_each(|range| {
         let wish = match &*range.kind {
             "zstd" => &mut zstd,
             "gzip" | "x-gzip" => &mut gzip,
             "identity" => &mut identity,
             "*" => &mut any,
-            _ => continue,
+            _ => return,
         };
         *wish = Some(range.q.max(wish.unwrap_or(0.0)));
-    }
+    });
     let any = any.unwrap_or(0.0);
     let [zstd, gzip, identity] =
         [zstd.unwrap_or(0.0), gzip.unwrap_or(any), identity.unwrap_or(any)];

@@ -58,13 +58,12 @@ pub(super) async fn answer<B: Body>(
     view: View,
 ) -> Answer {
     let path = path(request.uri().path());
-    let answer = if request.body().is_end_stream() {
-        route(site, limits, request, path, view).await
-    } else {
-        // Closed, for where the next request begins is past the body.
-        let text = "a request must not have a body\n";
-        let answer = plain(StatusCode::PAYLOAD_TOO_LARGE, text);
-        with(answer, CONNECTION, "close")
+    let answer = match refusal(request, path) {
+        Some(refusal) => refusal,
+        None if path == "/metrics" => {
+            metrics(site, limits, request, view).await
+        }
+        None => other(site, limits, request, path, view),
     };
     site.counts().request(path, answer.status());
     answer
@@ -111,26 +110,37 @@ pub(super) fn deny<B: Body>(
     with(answer, CONNECTION, "close")
 }
 
-async fn route<B>(
+/// Why a request is not one for a page that there is.
+fn refusal<B: Body>(request: &Request<B>, path: &str) -> Option<Answer> {
+    let method = request.method();
+    if !request.body().is_end_stream() {
+        // Closed, for where the next request begins is past the body.
+        let text = "a request must not have a body\n";
+        let answer = plain(StatusCode::PAYLOAD_TOO_LARGE, text);
+        return Some(with(answer, CONNECTION, "close"));
+    }
+    if path == OTHER {
+        let all = PATHS.join(", ");
+        let text = format!("no such page; there are {all}\n");
+        return Some(plain(StatusCode::NOT_FOUND, text));
+    }
+    if method != Method::GET && method != Method::HEAD {
+        let text = "only GET and HEAD are answered\n";
+        let answer = plain(StatusCode::METHOD_NOT_ALLOWED, text);
+        return Some(with(answer, ALLOW, "GET, HEAD"));
+    }
+    None
+}
+
+/// All but the metrics.
+fn other<B>(
     site: &Site,
     limits: &Limits,
     request: &Request<B>,
     path: &str,
     view: View,
 ) -> Answer {
-    let method = request.method();
-    if path == OTHER {
-        let all = PATHS.join(", ");
-        let text = format!("no such page; there are {all}\n");
-        return plain(StatusCode::NOT_FOUND, text);
-    }
-    if method != Method::GET && method != Method::HEAD {
-        let text = "only GET and HEAD are answered\n";
-        let answer = plain(StatusCode::METHOD_NOT_ALLOWED, text);
-        return with(answer, ALLOW, "GET, HEAD");
-    }
     match path {
-        "/metrics" => metrics(site, limits, request, view).await,
         "/healthz" => plain(StatusCode::OK, "ok\n"),
         "/readyz" => match site.ready() {
             Ok(()) => plain(StatusCode::OK, "ready\n"),
