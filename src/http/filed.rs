@@ -43,7 +43,7 @@ struct State {
     rendering: Weak<Rendering>,
     /// How often.
     asked: u32,
-    file: Option<Arc<File>>,
+    file: Option<File>,
 }
 
 impl Filed {
@@ -60,22 +60,6 @@ impl Filed {
         }
     }
 
-    /// The file that has these bytes, and where in it they are; if they are
-    /// those of the page itself, and no copy.
-    fn find(&self, bytes: &[u8]) -> Option<(Arc<File>, u64)> {
-        let state = self.state();
-        let file = state.file.as_ref()?;
-        // while there is the page, nothing else is where its bytes are
-        let rendering = state.rendering.upgrade()?;
-        let page = rendering.plain().as_ptr_range();
-        let part = bytes.as_ptr_range();
-        if part.start < page.start || part.end > page.end {
-            return None;
-        }
-        let start = part.start.addr() - page.start.addr();
-        Some((file.clone(), u64::try_from(start).ok()?))
-    }
-
     /// Writes what can be written, if the last of `bufs` is in the file.
     pub(super) fn poll_send(
         &self,
@@ -83,12 +67,13 @@ impl Filed {
         stream: &TcpStream,
         bufs: &[IoSlice<'_>],
     ) -> Option<Poll<io::Result<usize>>> {
+        let state = self.state();
         let (page, before) = bufs.split_last()?;
-        let (file, start) = self.find(page)?;
+        let (file, start) = state.find(page)?;
         let mut write = || loop {
             ready!(stream.poll_write_ready(cx))?;
             let sent = stream.try_io(Interest::WRITABLE, || {
-                send_file(stream, before, &file, start, page.len())
+                send_file(stream, before, file, start, page.len())
             });
             match sent {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => (),
@@ -104,7 +89,25 @@ impl Filed {
     }
 }
 
-/// Sends what comes before, which waits for what follows, and the file.
+impl State {
+    /// The file that has these bytes, and where in it they are; if they are
+    /// those of the page itself, and no copy.
+    fn find(&self, bytes: &[u8]) -> Option<(&File, u64)> {
+        let file = self.file.as_ref()?;
+        // while there is the page, nothing else is where its bytes are
+        let rendering = self.rendering.upgrade()?;
+        let page = rendering.plain().as_ptr_range();
+        let part = bytes.as_ptr_range();
+        if part.start < page.start || part.end > page.end {
+            return None;
+        }
+        let start = part.start.addr() - page.start.addr();
+        Some((file, u64::try_from(start).ok()?))
+    }
+}
+
+/// Sends what comes before, which waits for what follows, and the file. (That
+/// would be a SIGPIPE where the client is gone; this thread takes none.)
 fn send_file(
     stream: &TcpStream,
     before: &[IoSlice<'_>],
@@ -132,7 +135,7 @@ fn send_file(
     }
 }
 
-fn file(bytes: &[u8]) -> Option<Arc<File>> {
+fn file(bytes: &[u8]) -> Option<File> {
     if !(LEAST..=MOST).contains(&bytes.len()) {
         return None;
     }
@@ -142,7 +145,7 @@ fn file(bytes: &[u8]) -> Option<Arc<File>> {
         .or_else(|_| create(MemfdFlags::empty()));
     let mut file = File::from(file.ok()?);
     file.write_all(bytes).ok()?;
-    Some(Arc::new(file))
+    Some(file)
 }
 
 #[cfg(test)]
@@ -182,10 +185,10 @@ mod tests {
             let filed = Filed::default();
             for _ in 1..OFTEN {
                 filed.asked_for(&page);
-                assert!(filed.find(page.plain()).is_none());
+                assert!(filed.state().find(page.plain()).is_none());
             }
             filed.asked_for(&page);
-            let at = |bytes: &[u8]| filed.find(bytes).map(|(_, at)| at);
+            let at = |bytes: &[u8]| filed.state().find(bytes).map(|(_, at)| at);
             assert_eq!(at(page.plain()), Some(0));
             assert_eq!(at(&page.plain()[7..9]), Some(7));
             let copy = page.plain().to_vec();
@@ -200,7 +203,10 @@ mod tests {
             {
                 let page = render(&Renderings::default(), bytes).await;
                 (0..OFTEN).for_each(|_| filed.asked_for(&page));
-                assert_eq!(filed.find(page.plain()).is_some(), is_filed);
+                assert_eq!(
+                    filed.state().find(page.plain()).is_some(),
+                    is_filed
+                );
             }
         });
     }
@@ -212,7 +218,7 @@ mod tests {
             let page = render(&renderings, MOST).await;
             let filed = Filed::default();
             (0..OFTEN).for_each(|_| filed.asked_for(&page));
-            assert!(filed.find(page.plain()).is_some());
+            assert!(filed.state().find(page.plain()).is_some());
 
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             let address = listener.local_addr().unwrap();
