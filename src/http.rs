@@ -17,6 +17,7 @@ mod coding;
 mod connection;
 mod counts;
 mod deadline;
+mod filed;
 mod kubernetes;
 mod limits;
 mod negotiation;

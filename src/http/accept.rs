@@ -75,7 +75,7 @@ impl Acceptor {
         closed: Arc<AtomicBool>,
     ) -> Infallible {
         loop {
-            match listener.accept().await {
+            match listener.accept(self.site.filed()).await {
                 Ok((stream, peer)) => self.admit(stream, peer, &closed),
                 Err(e) if is_of_the_client(&e) => (),
                 Err(_) => {

@@ -54,7 +54,7 @@ pub(super) async fn serve(
     let _open = Open::new(site.counts().connections.clone());
     let policy = rules.access().policy(site.counts());
     let stream = match (stream, &policy.tls) {
-        (Stream::Tcp(stream), Some(tls)) => {
+        (Stream::Tcp(stream, _), Some(tls)) => {
             let handshake = access::accept(stream, tls);
             let Ok(Ok(stream)) = timeout(limits.header, handshake).await else {
                 site.counts().handshakes_failed.inc();
@@ -76,19 +76,8 @@ pub(super) async fn serve(
         header_done.set();
         let last =
             served.fetch_add(1, Ordering::Relaxed) + 1 >= limits.requests;
-        let (site, rules, visit) = (&site, &rules, &visit);
         // boxed, for poll_without_shutdown moves it
-        let answer: Pin<Box<dyn Future<Output = _> + Send>> =
-            Box::pin(async move {
-                let answer =
-                    admitted(site, rules, visit, &limits, &request).await?;
-                Ok::<Answer, Outdated>(if last {
-                    closing(answer)
-                } else {
-                    answer
-                })
-            });
-        answer
+        Box::pin(admitted(&site, &rules, &visit, &limits, request, last))
     });
     let mut connection = http1::Builder::new()
         // No timer, so hyper has no timeouts: its header timeout runs while
@@ -125,23 +114,28 @@ pub(super) async fn serve(
     let _ = timeout(limits.linger, linger(socket)).await;
 }
 
-/// Answers a request as far as the rules allow.
+/// Answers a request as far as the rules allow, perhaps as the last one.
 async fn admitted(
     site: &Site,
     rules: &Rules,
     visit: &Visit,
     limits: &Limits,
-    request: &Request<Incoming>,
+    request: Request<Incoming>,
+    last: bool,
 ) -> Result<Answer, Outdated> {
     let access = rules.access();
     let admitted = visit.admit(&access, site.counts(), request.headers());
     let (admitted, policy) = admitted.await;
     let mut answer = match admitted {
-        Ok(view) => routes::answer(site, limits, request, view).await,
+        Ok(view) => routes::answer(site, limits, &request, view).await,
         Err(Denial::Outdated) => return Err(Outdated),
-        Err(denial) => routes::deny(site, request, denial),
+        Err(denial) => routes::deny(site, &request, denial),
     };
     policy.decorate(&mut answer);
+    if last {
+        let close = HeaderValue::from_static("close");
+        answer.headers_mut().insert(CONNECTION, close);
+    }
     Ok(answer)
 }
 
@@ -156,12 +150,6 @@ impl fmt::Display for Outdated {
 }
 
 impl std::error::Error for Outdated {}
-
-fn closing(mut answer: Answer) -> Answer {
-    let close = HeaderValue::from_static("close");
-    answer.headers_mut().insert(CONNECTION, close);
-    answer
-}
 
 /// Says goodbye and waits for the client to do the same: closing a socket
 /// that has unread bytes resets it, and the client may lose the answer.

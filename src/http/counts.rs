@@ -1,5 +1,6 @@
 //! What the server counts, since it never logs.
 
+use hyper::StatusCode;
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts,
     Registry, Result,
@@ -19,6 +20,10 @@ const SCRAPE_BUCKETS: [f64; 16] = [
 pub struct Counts {
     /// `flux_exporter_http_requests_total{path,code}`
     pub requests: IntCounterVec,
+    /// Those of it that count what was answered with 200, for each of the
+    /// [`PATHS`]: nearly all are, and to look one up by its labels takes as
+    /// long as all else that is counted.
+    answered: [IntCounter; PATHS.len()],
     /// `flux_exporter_scrape_duration_seconds`
     pub scrape_seconds: Histogram,
     /// `flux_exporter_http_connections`
@@ -36,15 +41,18 @@ pub struct Counts {
 impl Counts {
     /// Makes them, at zero, and registers them.
     pub fn register(registry: &Registry) -> Result<Self> {
+        let requests = IntCounterVec::new(
+            Opts::new(
+                "flux_exporter_http_requests_total",
+                "HTTP requests answered, by path (other for all unknown \
+                 ones) and status.",
+            ),
+            &["path", "code"],
+        )?;
         let counts = Self {
-            requests: IntCounterVec::new(
-                Opts::new(
-                    "flux_exporter_http_requests_total",
-                    "HTTP requests answered, by path (other for all unknown \
-                     ones) and status.",
-                ),
-                &["path", "code"],
-            )?,
+            answered: PATHS
+                .map(|path| requests.with_label_values(&[path, "200"])),
+            requests,
             scrape_seconds: Histogram::with_opts(
                 HistogramOpts::new(
                     "flux_exporter_scrape_duration_seconds",
@@ -78,9 +86,6 @@ impl Counts {
                  in use.",
             )?,
         };
-        for path in PATHS {
-            counts.requests.with_label_values(&[path, "200"]);
-        }
         for (path, code) in [
             ("/metrics", "500"),
             ("/autoscale", "503"),
@@ -100,8 +105,15 @@ impl Counts {
     }
 
     /// Counts an answer. `path` is one of a few: see [`PATHS`].
-    pub(super) fn request(&self, path: &str, code: hyper::StatusCode) {
-        self.requests.with_label_values(&[path, code.as_str()]).inc();
+    pub(super) fn request(&self, path: &str, code: StatusCode) {
+        let known = PATHS.iter().position(|known| *known == path);
+        match known {
+            Some(path) if code == StatusCode::OK => self.answered[path].inc(),
+            _ => {
+                let labels = [path, code.as_str()];
+                self.requests.with_label_values(&labels).inc();
+            }
+        }
     }
 }
 

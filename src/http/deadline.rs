@@ -15,7 +15,9 @@ pub(super) struct Deadline(Option<Instant>);
 impl Deadline {
     /// Counts from now. What is no time to wait for is ignored.
     pub(super) fn new(headers: &HeaderMap) -> Self {
-        let seconds = headers.get(TIMEOUT).and_then(|v| v.to_str().ok());
+        // of so few, each is looked at in less time than a name is hashed
+        let header = headers.iter().find(|(name, _)| **name == TIMEOUT);
+        let seconds = header.and_then(|(_, value)| value.to_str().ok());
         let seconds = seconds.and_then(|v| v.trim().parse::<f64>().ok());
         let wait = seconds
             .filter(|seconds| *seconds > 0.0)

@@ -29,22 +29,17 @@ pub fn format(headers: &HeaderMap) -> Format {
     let [mut openmetrics, mut protobuf] = [None; 2];
     // by what is named ever more exactly, the last of which counts
     let mut text = [None; 3];
-    for range in ranges(headers, ACCEPT) {
-        let wish = match &*range.kind {
-            "application/openmetrics-text" if range.is_version_ours() => {
-                &mut openmetrics
-            }
-            "application/vnd.google.protobuf" if range.is_proto_ours() => {
-                &mut protobuf
-            }
-            "*/*" => &mut text[0],
-            "text/*" => &mut text[1],
-            "text/plain" => &mut text[2],
-            _ => continue,
+    ranges(headers, ACCEPT).for_each(|range| {
+        let wish = if range.is("application/openmetrics-text") {
+            range.is_version_ours().then_some(&mut openmetrics)
+        } else if range.is("application/vnd.google.protobuf") {
+            range.is_proto_ours().then_some(&mut protobuf)
+        } else {
+            let known = ["*/*", "text/*", "text/plain"];
+            known.iter().position(|kind| range.is(kind)).map(|n| &mut text[n])
         };
-        // of several, the dearest
-        *wish = Some(range.q.max(wish.unwrap_or(0.0)));
-    }
+        range.add_to(wish);
+    });
     let text = text.into_iter().flatten().next_back().unwrap_or(0.0);
     let mut best = (Format::Text, text);
     for (format, q) in
@@ -63,17 +58,14 @@ pub fn format(headers: &HeaderMap) -> Format {
 /// zstd is for those who name it, not for `*`. Who refuses everything gets
 /// the bytes as they are.
 pub fn coding(headers: &HeaderMap) -> Coding {
-    let [mut zstd, mut gzip, mut identity, mut any] = [None; 4];
-    for range in ranges(headers, ACCEPT_ENCODING) {
-        let wish = match &*range.kind {
-            "zstd" => &mut zstd,
-            "gzip" | "x-gzip" => &mut gzip,
-            "identity" => &mut identity,
-            "*" => &mut any,
-            _ => continue,
-        };
-        *wish = Some(range.q.max(wish.unwrap_or(0.0)));
-    }
+    let mut wishes = [None; 4];
+    ranges(headers, ACCEPT_ENCODING).for_each(|range| {
+        let kind = if range.is("x-gzip") { "gzip" } else { range.kind };
+        let known = ["zstd", "gzip", "identity", "*"];
+        let known = known.iter().position(|k| kind.eq_ignore_ascii_case(k));
+        range.add_to(known.map(|n| &mut wishes[n]));
+    });
+    let [zstd, gzip, identity, any] = wishes;
     let any = any.unwrap_or(0.0);
     let [zstd, gzip, identity] =
         [zstd.unwrap_or(0.0), gzip.unwrap_or(any), identity.unwrap_or(any)];
@@ -92,15 +84,16 @@ fn ranges(
     headers: &HeaderMap,
     name: HeaderName,
 ) -> impl Iterator<Item = Range<'_>> {
-    let lines = headers.get_all(name).into_iter();
-    lines.flat_map(|line| {
+    // of so few, each is looked at in less time than a name is hashed
+    let lines = headers.iter().filter(move |(other, _)| **other == name);
+    lines.flat_map(|(_, line)| {
         split(line.to_str().unwrap_or(""), ',').map(Range::parse)
     })
 }
 
 /// One of the alternatives.
 struct Range<'a> {
-    kind: String,
+    kind: &'a str,
     version: Option<&'a str>,
     proto: Option<&'a str>,
     encoding: Option<&'a str>,
@@ -111,25 +104,37 @@ struct Range<'a> {
 impl<'a> Range<'a> {
     fn parse(range: &'a str) -> Self {
         let mut parts = split(range, ';');
-        let kind = parts.next().unwrap_or("").trim().to_ascii_lowercase();
+        let kind = parts.next().unwrap_or("").trim_ascii();
         let mut parsed =
             Self { kind, version: None, proto: None, encoding: None, q: 1.0 };
         for part in parts {
             let Some((name, value)) = part.split_once('=') else { continue };
-            let value = value.trim().trim_matches('"');
-            match &*name.trim().to_ascii_lowercase() {
-                "version" => parsed.version = Some(value),
-                "proto" => parsed.proto = Some(value),
-                "encoding" => parsed.encoding = Some(value),
-                "q" => {
-                    let q = value.parse().ok();
-                    parsed.q =
-                        q.filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0);
-                }
-                _ => (),
+            let (name, value) = (name.trim_ascii(), value.trim_ascii());
+            let value = value.trim_matches('"');
+            let is = |known: &str| name.eq_ignore_ascii_case(known);
+            if is("version") {
+                parsed.version = Some(value);
+            } else if is("proto") {
+                parsed.proto = Some(value);
+            } else if is("encoding") {
+                parsed.encoding = Some(value);
+            } else if is("q") {
+                let q = value.parse().ok();
+                parsed.q = q.filter(|q| (0.0..=1.0).contains(q)).unwrap_or(0.0);
             }
         }
         parsed
+    }
+
+    fn is(&self, kind: &str) -> bool {
+        self.kind.eq_ignore_ascii_case(kind)
+    }
+
+    /// Of several, the dearest.
+    fn add_to(&self, wish: Option<&mut Option<f32>>) {
+        if let Some(wish) = wish {
+            *wish = Some(self.q.max(wish.unwrap_or(0.0)));
+        }
     }
 
     /// There are other encodings: all have to be named.
@@ -144,8 +149,23 @@ impl<'a> Range<'a> {
 
 /// Splits at a separator that is not within quotes.
 fn split(text: &str, separator: char) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest.take()?;
+        let mut parts = text.split_once(separator);
+        // there are hardly ever any
+        if parts.is_some_and(|(first, _)| first.contains('"')) {
+            parts = split_once_unquoted(text, separator);
+        }
+        let (first, others) = parts.unzip();
+        rest = others;
+        first.or(Some(text))
+    })
+}
+
+fn split_once_unquoted(text: &str, separator: char) -> Option<(&str, &str)> {
     let mut quoted = false;
-    text.split(move |c| {
+    text.split_once(|c| {
         quoted ^= c == '"';
         c == separator && !quoted
     })

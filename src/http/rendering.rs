@@ -49,6 +49,11 @@ pub(super) struct Rendering {
 }
 
 impl Rendering {
+    /// Its bytes as they are.
+    pub(super) fn plain(&self) -> &[u8] {
+        &self.plain
+    }
+
     /// Its bytes, coded as asked for or, where that is not worth it, as they
     /// are.
     pub(super) fn coded(&self, coding: Coding) -> (Coding, Bytes) {

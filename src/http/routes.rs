@@ -2,10 +2,10 @@
 
 use http_body_util::Full;
 use hyper::{
-    Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode,
     body::{Body, Bytes},
     header::{
-        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH,
+        ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
         CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
         RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
@@ -17,6 +17,7 @@ use super::{
     Limits, Site, View, access::Denial, autoscale, coding::Coding,
     deadline::Deadline, kubernetes, negotiation, page, rendering::Failure,
 };
+use crate::exposition::Format;
 
 /// The values of the label `path`; no others, whatever clients ask for.
 pub(super) const PATHS: [&str; 6] =
@@ -28,8 +29,26 @@ pub(super) const OTHER: &str = "other";
 const TEXT: &str = "text/plain; charset=utf-8";
 
 /// An answer. The body is there even if the method is HEAD: hyper leaves it
-/// out and keeps the headers.
+/// out and keeps the headers, to which it adds its length.
 pub(super) type Answer = Response<Full<Bytes>>;
+
+/// What the metrics depend on.
+const VARIES: HeaderValue = HeaderValue::from_static("Accept, Accept-Encoding");
+
+/// The headers of the metrics in each format, by its number: copied in much
+/// less than it takes to put them together.
+pub(super) struct Heads([HeaderMap; Format::COUNT]);
+
+impl Default for Heads {
+    fn default() -> Self {
+        let formats = [Format::Text, Format::OpenMetrics, Format::Protobuf];
+        Self(formats.map(|format| {
+            let mut headers = headers(format.content_type());
+            headers.insert(VARY, VARIES);
+            headers
+        }))
+    }
+}
 
 /// Answers a request, and counts it.
 pub(super) async fn answer<B: Body>(
@@ -39,13 +58,12 @@ pub(super) async fn answer<B: Body>(
     view: View,
 ) -> Answer {
     let path = path(request.uri().path());
-    let answer = if request.body().is_end_stream() {
-        route(site, limits, request, path, view).await
-    } else {
-        // Closed, for where the next request begins is past the body.
-        let text = "a request must not have a body\n";
-        let answer = plain(StatusCode::PAYLOAD_TOO_LARGE, text);
-        with(answer, CONNECTION, "close")
+    let answer = match refusal(request, path) {
+        Some(refusal) => refusal,
+        None if path == "/metrics" => {
+            metrics(site, limits, request, view).await
+        }
+        None => other(site, limits, request, path, view),
     };
     site.counts().request(path, answer.status());
     answer
@@ -92,29 +110,37 @@ pub(super) fn deny<B: Body>(
     with(answer, CONNECTION, "close")
 }
 
-async fn route<B>(
+/// Why a request is not one for a page that there is.
+fn refusal<B: Body>(request: &Request<B>, path: &str) -> Option<Answer> {
+    let method = request.method();
+    if !request.body().is_end_stream() {
+        // Closed, for where the next request begins is past the body.
+        let text = "a request must not have a body\n";
+        let answer = plain(StatusCode::PAYLOAD_TOO_LARGE, text);
+        return Some(with(answer, CONNECTION, "close"));
+    }
+    if path == OTHER {
+        let all = PATHS.join(", ");
+        let text = format!("no such page; there are {all}\n");
+        return Some(plain(StatusCode::NOT_FOUND, text));
+    }
+    if method != Method::GET && method != Method::HEAD {
+        let text = "only GET and HEAD are answered\n";
+        let answer = plain(StatusCode::METHOD_NOT_ALLOWED, text);
+        return Some(with(answer, ALLOW, "GET, HEAD"));
+    }
+    None
+}
+
+/// All but the metrics.
+fn other<B>(
     site: &Site,
     limits: &Limits,
     request: &Request<B>,
     path: &str,
     view: View,
 ) -> Answer {
-    let method = request.method();
-    if path == OTHER {
-        let all = PATHS.join(", ");
-        let text = format!("no such page; there are {all}\n");
-        return plain(StatusCode::NOT_FOUND, text);
-    }
-    if method != Method::GET && method != Method::HEAD {
-        let text = "only GET and HEAD are answered\n";
-        let answer = plain(StatusCode::METHOD_NOT_ALLOWED, text);
-        return with(answer, ALLOW, "GET, HEAD");
-    }
     match path {
-        "/metrics" => {
-            let answer = metrics(site, limits, request, view).await;
-            with(answer, VARY, "Accept, Accept-Encoding")
-        }
         "/healthz" => plain(StatusCode::OK, "ok\n"),
         "/readyz" => match site.ready() {
             Ok(()) => plain(StatusCode::OK, "ready\n"),
@@ -165,24 +191,34 @@ async fn metrics<B>(
     let format = negotiation::format(request.headers());
     let coding = negotiation::coding(request.headers());
     let rendering = site.render(format, view, limits).await;
-    let coded = rendering.map(|rendering| rendering.coded(coding));
-    if deadline.is_past() {
-        let text = "the metrics took longer than the scrape may\n";
-        return plain(StatusCode::SERVICE_UNAVAILABLE, text);
-    }
-    match coded {
-        Ok((Coding::Identity, bytes)) => {
-            body(StatusCode::OK, format.content_type(), bytes)
+    let coded = rendering.map(|rendering| {
+        let coded = rendering.coded(coding);
+        if coded.0 == Coding::Identity {
+            site.filed().asked_for(&rendering);
+        }
+        coded
+    });
+    let mut answer = match coded {
+        _ if deadline.is_past() => {
+            let text = "the metrics took longer than the scrape may\n";
+            plain(StatusCode::SERVICE_UNAVAILABLE, text)
         }
         Ok((coding, bytes)) => {
-            let answer = body(StatusCode::OK, format.content_type(), bytes);
-            with(answer, CONTENT_ENCODING, coding.name())
+            let mut answer = Response::new(Full::new(bytes));
+            *answer.headers_mut() = site.heads().0[format as usize].clone();
+            if coding != Coding::Identity {
+                let name = HeaderValue::from_static(coding.name());
+                answer.headers_mut().insert(CONTENT_ENCODING, name);
+            }
+            return answer;
         }
         Err(Failure::Broken(why)) => {
             plain(StatusCode::INTERNAL_SERVER_ERROR, format!("{why}\n"))
         }
         Err(Failure::Busy) => busy(),
-    }
+    };
+    answer.headers_mut().insert(VARY, VARIES);
+    answer
 }
 
 fn busy() -> Answer {
@@ -200,15 +236,24 @@ fn body(
     kind: &'static str,
     bytes: impl Into<Bytes>,
 ) -> Answer {
-    let bytes = bytes.into();
-    let length = HeaderValue::from(bytes.len());
-    let mut answer = Response::new(Full::new(bytes));
+    let mut answer = Response::new(Full::new(bytes.into()));
     *answer.status_mut() = code;
-    answer.headers_mut().insert(CONTENT_LENGTH, length);
+    *answer.headers_mut() = headers(kind);
+    answer
+}
+
+/// What all answers have, and what kind this one is.
+fn headers(kind: &'static str) -> HeaderMap {
+    let mut headers = HeaderMap::new();
     // a number from a cache is a wrong number
-    let answer = with(answer, CACHE_CONTROL, "no-store");
-    let answer = with(answer, X_CONTENT_TYPE_OPTIONS, "nosniff");
-    with(answer, CONTENT_TYPE, kind)
+    for (name, value) in [
+        (CACHE_CONTROL, "no-store"),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (CONTENT_TYPE, kind),
+    ] {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    headers
 }
 
 fn with(mut answer: Answer, name: HeaderName, value: &'static str) -> Answer {

@@ -8,8 +8,10 @@ use prometheus::Result;
 
 use super::{
     Counts, Limits, View,
+    filed::Filed,
     numbers::Numbers,
     rendering::{Failure, Rendering, Renderings},
+    routes::Heads,
     view::WITHHELD,
 };
 use crate::exposition::{Created, Families, Format, Select};
@@ -40,6 +42,8 @@ pub struct Site {
     counts: Counts,
     created: Mutex<Created>,
     renderings: Renderings,
+    heads: Heads,
+    filed: Filed,
 }
 
 impl Site {
@@ -61,6 +65,8 @@ impl Site {
             about,
             created: Mutex::new(Created::at(now())),
             renderings: Renderings::default(),
+            heads: Heads::default(),
+            filed: Filed::default(),
         })
     }
 
@@ -125,6 +131,16 @@ impl Site {
     /// Where the bytes that are on their way are counted.
     pub(super) fn renderings(&self) -> &Renderings {
         &self.renderings
+    }
+
+    /// The headers of the metrics.
+    pub(super) fn heads(&self) -> &Heads {
+        &self.heads
+    }
+
+    /// The metrics that are asked for often.
+    pub(super) fn filed(&self) -> &Filed {
+        &self.filed
     }
 
     /// The metrics, in a format.

@@ -32,7 +32,12 @@ impl HeaderDone {
     }
 
     fn take(&self) -> bool {
-        self.0.swap(false, Ordering::Relaxed)
+        // one task, so nobody sets it in between
+        let is_done = self.0.load(Ordering::Relaxed);
+        if is_done {
+            self.0.store(false, Ordering::Relaxed);
+        }
+        is_done
     }
 }
 
@@ -52,8 +57,8 @@ pub(super) struct Socket<S> {
     place: Arc<Place>,
     header_done: HeaderDone,
     expect: Expect,
-    /// When silence has lasted too long, however much room there is.
-    silence: Instant,
+    /// For how long the client had been silent when last looked at.
+    silence: Duration,
     /// Whether we gave up on reading.
     is_late: bool,
     read: Alarm,
@@ -76,7 +81,7 @@ impl<S> Socket<S> {
             place,
             header_done,
             expect: Expect::Header,
-            silence: Instant::now(),
+            silence: Duration::ZERO,
             is_late: false,
             read,
             write: Alarm::default(),
@@ -98,7 +103,7 @@ impl<S> Socket<S> {
         match what {
             Expect::Header => self.read.set(self.limits.header),
             Expect::Request => {
-                self.silence = Instant::now() + self.limits.idle;
+                self.silence = Duration::ZERO;
                 self.read.set(self.limits.idle_crowded.min(self.limits.idle));
             }
         }
@@ -112,11 +117,13 @@ impl<S> Socket<S> {
                 return Poll::Ready(());
             }
             // where there is room, it may be silent for longer
-            let left = self.silence.saturating_duration_since(Instant::now());
+            let Limits { idle, idle_crowded, .. } = self.limits;
+            self.silence += idle_crowded;
+            let left = idle.saturating_sub(self.silence);
             if left.is_zero() || self.place.is_crowded(&self.limits) {
                 return Poll::Ready(());
             }
-            self.read.set(self.limits.idle_crowded.min(left));
+            self.read.set(idle_crowded.min(left));
         }
     }
 
@@ -214,32 +221,40 @@ fn timed_out() -> io::Error {
     io::ErrorKind::TimedOut.into()
 }
 
-/// A deadline that is cheap to move: the runtime's timer is touched only by
-/// who really waits, and only when the deadline came nearer or has passed.
+/// A deadline that is cheap to move: the clock and the runtime's timer are
+/// touched only by who really waits, and the timer only when the deadline
+/// came nearer or has passed.
 #[derive(Default)]
 struct Alarm {
+    /// How long there is from when it is first waited for.
+    after: Option<Duration>,
+    /// When that is over, once it is waited for.
     deadline: Option<Instant>,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Alarm {
     fn set(&mut self, after: Duration) {
-        self.deadline = Some(Instant::now() + after);
+        self.after = Some(after);
+        self.deadline = None;
     }
 
     fn clear(&mut self) {
+        self.after = None;
         self.deadline = None;
     }
 
     fn is_set(&self) -> bool {
-        self.deadline.is_some()
+        self.after.is_some()
     }
 
-    /// Ready once the deadline has passed; never, without one.
+    /// Ready once the time has passed; never, where none is set.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some(deadline) = self.deadline else {
+        let Some(after) = self.after else {
             return Poll::Pending;
         };
+        let deadline =
+            *self.deadline.get_or_insert_with(|| Instant::now() + after);
         let sleep =
             self.sleep.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if deadline < sleep.deadline() {

@@ -12,7 +12,7 @@ use tokio::{
 };
 use tokio_rustls::server::TlsStream;
 
-use super::Peer;
+use super::{Peer, filed::Filed};
 
 /// A listening socket.
 pub(super) enum Listener {
@@ -21,13 +21,18 @@ pub(super) enum Listener {
 }
 
 impl Listener {
-    pub(super) async fn accept(&self) -> io::Result<(Stream, Peer)> {
+    /// Waits for the next one, which sends from a file what is `filed`.
+    pub(super) async fn accept(
+        &self,
+        filed: &Filed,
+    ) -> io::Result<(Stream, Peer)> {
         match self {
             Self::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 // small answers and the ends of large ones leave at once
                 let _ = stream.set_nodelay(true);
-                Ok((Stream::Tcp(stream), Peer::at(address.ip())))
+                let stream = Stream::Tcp(stream, filed.clone());
+                Ok((stream, Peer::at(address.ip())))
             }
             Self::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
@@ -39,7 +44,7 @@ impl Listener {
 
 /// A connection: bytes in, bytes out.
 pub(super) enum Stream {
-    Tcp(TcpStream),
+    Tcp(TcpStream, Filed),
     Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
@@ -51,7 +56,7 @@ impl Stream {
         let mut scratch = [0; 4096];
         // One attempt each: a new socket's buffer has room.
         match self {
-            Self::Tcp(stream) => {
+            Self::Tcp(stream, _) => {
                 let _ = stream.try_write(text);
                 let _ = stream.try_read(&mut scratch);
             }
@@ -65,7 +70,7 @@ impl Stream {
 
     fn reader(&mut self) -> Pin<&mut (dyn AsyncRead + Unpin)> {
         Pin::new(match self {
-            Self::Tcp(stream) => stream,
+            Self::Tcp(stream, _) => stream,
             Self::Unix(stream) => stream,
             Self::Tls(stream) => stream.as_mut(),
         })
@@ -73,7 +78,7 @@ impl Stream {
 
     fn writer(&mut self) -> Pin<&mut (dyn AsyncWrite + Unpin)> {
         Pin::new(match self {
-            Self::Tcp(stream) => stream,
+            Self::Tcp(stream, _) => stream,
             Self::Unix(stream) => stream,
             Self::Tls(stream) => stream.as_mut(),
         })
@@ -104,6 +109,11 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let Self::Tcp(stream, filed) = &*self {
+            if let Some(sent) = filed.poll_send(cx, stream, bufs) {
+                return sent;
+            }
+        }
         self.writer().poll_write_vectored(cx, bufs)
     }
 

@@ -8,7 +8,9 @@ use flux_prometheus::http::Limits;
 use prometheus::IntCounter;
 
 use crate::collectors::Slow;
-use crate::fixture::{LONG, answer, header, start, start_sharing};
+use crate::fixture::{
+    GET, LONG, answer, header, large, slow_reader, start, start_sharing,
+};
 
 #[test]
 fn metrics() {
@@ -28,6 +30,25 @@ fn metrics() {
         // no scrape is served what was true before it
         assert!(body.contains(&format!("\nflux_test_total {n}\n")), "{body}");
     }
+    f.stop();
+}
+
+/// From the third time on it is sent from a file.
+#[test]
+fn what_is_asked_for_often_is_the_same_each_time() {
+    let f = start_sharing(Limits { shared: LONG, ..Limits::default() });
+    large(&f.registry, 500_000);
+    let readers = || BufReader::new(slow_reader(f.address));
+    let mut streams: Vec<_> = std::iter::repeat_with(readers).take(3).collect();
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        for stream in &mut streams {
+            stream.get_mut().write_all(GET).unwrap();
+        }
+        all.extend(streams.iter_mut().map(|stream| answer(stream).1));
+    }
+    assert!(all[0].ends_with(b"\n"));
+    assert!(all.iter().all(|body| *body == all[0]));
     f.stop();
 }
 

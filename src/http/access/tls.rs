@@ -17,7 +17,10 @@ use tokio_rustls::{
     server::TlsStream,
 };
 
-use super::{super::stream::Stream, sans::OneOf};
+use super::{
+    super::{filed::Filed, stream::Stream},
+    sans::OneOf,
+};
 
 /// What TLS keeps for a slow reader, beside what the kernel does.
 const BUFFER: usize = 32 * 1024;
@@ -215,7 +218,7 @@ pub(in crate::http) async fn accept(
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     if first[0] != HANDSHAKE {
-        Stream::Tcp(stream).farewell(NOT_TLS);
+        Stream::Tcp(stream, Filed::default()).farewell(NOT_TLS);
         return Err(io::ErrorKind::InvalidData.into());
     }
     let accepting = TlsAcceptor::from(tls.config.clone())

@@ -1,0 +1,250 @@
+//! The page that many ask for, as a file.
+//!
+//! What is written to a socket the kernel copies, for each client anew; of a
+//! file it sends the pages that it has. For a page of 40 KB that is less than
+//! half the work, for who reads it as well, who finds the same pages in the
+//! processor's cache each time.
+//!
+//! The file is one in memory, without a name, and written once. There is one
+//! at most, for what was asked for last, and only once it has been asked for
+//! often. Whatever goes wrong, there is none, and the bytes are written.
+
+use std::{
+    fs::File,
+    io::{self, IoSlice, Write},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    task::{Context, Poll, ready},
+};
+
+use rustix::{
+    fs::{MemfdFlags, memfd_create, sendfile},
+    net::{SendFlags, send},
+};
+use tokio::{io::Interest, net::TcpStream};
+
+use super::rendering::Rendering;
+
+/// How often a page has to be asked for.
+const OFTEN: u32 = 3;
+
+/// Pages of fewer bytes are copied in no more time than a second call takes.
+const LEAST: usize = 16 * 1024;
+
+/// And larger ones would take memory.
+const MOST: usize = 1 << 20;
+
+/// The file, if there is one; clones are the same.
+#[derive(Clone, Default)]
+pub(super) struct Filed(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    /// What was asked for last.
+    rendering: Weak<Rendering>,
+    /// How often.
+    asked: u32,
+    file: Option<File>,
+}
+
+impl Filed {
+    /// Tells that the bytes of `rendering` are about to be sent as they are.
+    pub(super) fn asked_for(&self, rendering: &Arc<Rendering>) {
+        let mut state = self.state();
+        if state.rendering.as_ptr() != Arc::as_ptr(rendering) {
+            let rendering = Arc::downgrade(rendering);
+            *state = State { rendering, asked: 0, file: None };
+        }
+        state.asked = state.asked.saturating_add(1);
+        if state.asked == OFTEN {
+            state.file = file(rendering.plain());
+        }
+    }
+
+    /// Writes what can be written, if the last of `bufs` is in the file.
+    pub(super) fn poll_send(
+        &self,
+        cx: &mut Context<'_>,
+        stream: &TcpStream,
+        bufs: &[IoSlice<'_>],
+    ) -> Option<Poll<io::Result<usize>>> {
+        let state = self.state();
+        let (page, before) = bufs.split_last()?;
+        let (file, start) = state.find(page)?;
+        let mut write = || loop {
+            ready!(stream.poll_write_ready(cx))?;
+            let sent = stream.try_io(Interest::WRITABLE, || {
+                send_file(stream, before, file, start, page.len())
+            });
+            match sent {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => (),
+                sent => return Poll::Ready(sent),
+            }
+        };
+        Some(write())
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // nothing in here can be left half done
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The file that has these bytes, and where in it they are; if they are
+    /// those of the page itself, and no copy.
+    fn find(&self, bytes: &[u8]) -> Option<(&File, u64)> {
+        let file = self.file.as_ref()?;
+        // while there is the page, nothing else is where its bytes are
+        let rendering = self.rendering.upgrade()?;
+        let page = rendering.plain().as_ptr_range();
+        let part = bytes.as_ptr_range();
+        if part.start < page.start || part.end > page.end {
+            return None;
+        }
+        let start = part.start.addr() - page.start.addr();
+        Some((file, u64::try_from(start).ok()?))
+    }
+}
+
+/// Sends what comes before, which waits for what follows, and the file. (That
+/// would be a SIGPIPE where the client is gone; this thread takes none.)
+fn send_file(
+    stream: &TcpStream,
+    before: &[IoSlice<'_>],
+    file: &File,
+    mut start: u64,
+    length: usize,
+) -> io::Result<usize> {
+    let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
+    let mut sent = 0;
+    let mut send_all = || -> io::Result<()> {
+        for bytes in before {
+            let n = send(stream, bytes, flags)?;
+            sent += n;
+            if n < bytes.len() {
+                return Ok(());
+            }
+        }
+        sent += sendfile(stream, file, Some(&mut start), length)?;
+        Ok(())
+    };
+    match send_all() {
+        Err(error) if sent == 0 => Err(error),
+        // what fails after a beginning fails again for the rest
+        _ => Ok(sent),
+    }
+}
+
+fn file(bytes: &[u8]) -> Option<File> {
+    if !(LEAST..=MOST).contains(&bytes.len()) {
+        return None;
+    }
+    let create = |more| memfd_create(c"metrics", MemfdFlags::CLOEXEC | more);
+    // which kernels before 6.3 do not know
+    let file = create(MemfdFlags::NOEXEC_SEAL)
+        .or_else(|_| create(MemfdFlags::empty()));
+    let mut file = File::from(file.ok()?);
+    file.write_all(bytes).ok()?;
+    Some(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{future::poll_fn, io::Read, net, pin::Pin, thread};
+
+    use tokio::{io::AsyncWrite, net::TcpListener, runtime::Builder};
+
+    use super::*;
+    use crate::{
+        exposition::Format,
+        http::{Limits, View, rendering::Renderings, stream::Stream},
+    };
+
+    async fn render(renderings: &Renderings, bytes: usize) -> Arc<Rendering> {
+        // no part is like another
+        let number = |n: usize| u8::try_from(n * n / 7 % 251).unwrap();
+        let encode = |page: &mut Vec<u8>| {
+            page.extend((0..bytes).map(number));
+            Ok(())
+        };
+        let limits = Limits::default();
+        let all = View::All;
+        renderings.get(Format::Text, all, &limits, encode).await.unwrap()
+    }
+
+    fn run(test: impl Future<Output = ()>) {
+        let mut builder = Builder::new_current_thread();
+        builder.enable_all().build().unwrap().block_on(test);
+    }
+
+    #[test]
+    fn it_is_the_page_that_was_asked_for_often_and_no_copy() {
+        run(async {
+            let renderings = Renderings::default();
+            let page = render(&renderings, LEAST).await;
+            let filed = Filed::default();
+            for _ in 1..OFTEN {
+                filed.asked_for(&page);
+                assert!(filed.state().find(page.plain()).is_none());
+            }
+            filed.asked_for(&page);
+            let at = |bytes: &[u8]| filed.state().find(bytes).map(|(_, at)| at);
+            assert_eq!(at(page.plain()), Some(0));
+            assert_eq!(at(&page.plain()[7..9]), Some(7));
+            let copy = page.plain().to_vec();
+            assert_eq!(at(&copy), None);
+            // nor once it has gone
+            let bytes = page.coded(crate::http::coding::Coding::Identity).1;
+            drop((renderings, page));
+            assert_eq!(at(&bytes), None);
+
+            for (bytes, is_filed) in
+                [(LEAST - 1, false), (MOST, true), (MOST + 1, false)]
+            {
+                let page = render(&Renderings::default(), bytes).await;
+                (0..OFTEN).for_each(|_| filed.asked_for(&page));
+                assert_eq!(
+                    filed.state().find(page.plain()).is_some(),
+                    is_filed
+                );
+            }
+        });
+    }
+
+    #[test]
+    fn who_reads_a_file_gets_the_same_bytes() {
+        run(async {
+            let renderings = Renderings::default();
+            let page = render(&renderings, MOST).await;
+            let filed = Filed::default();
+            (0..OFTEN).for_each(|_| filed.asked_for(&page));
+            assert!(filed.state().find(page.plain()).is_some());
+
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let client = thread::spawn(move || {
+                let mut got = Vec::new();
+                let mut stream = net::TcpStream::connect(address).unwrap();
+                stream.read_to_end(&mut got).unwrap();
+                got
+            });
+            let (stream, _) = listener.accept().await.unwrap();
+            let head = b"head".as_slice();
+            let wanted = [head, page.plain()].concat();
+            let mut stream = Stream::Tcp(stream, filed.clone());
+            let mut sent = 0;
+            while sent < wanted.len() {
+                let (head, page) = (&head[sent.min(4)..], page.plain());
+                let page = &page[sent.saturating_sub(4)..];
+                let both = [IoSlice::new(head), IoSlice::new(page)];
+                let bufs = &both[usize::from(head.is_empty())..];
+                let write = poll_fn(|cx| {
+                    Pin::new(&mut stream).poll_write_vectored(cx, bufs)
+                });
+                sent += write.await.unwrap();
+            }
+            drop(stream);
+            assert!(client.join().unwrap() == wanted, "other bytes");
+        });
+    }
+}
