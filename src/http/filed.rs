@@ -13,7 +13,7 @@ use std::{
     fs::File,
     io::{self, IoSlice, Write},
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use rustix::{
@@ -67,20 +67,26 @@ impl Filed {
         stream: &TcpStream,
         bufs: &[IoSlice<'_>],
     ) -> Option<Poll<io::Result<usize>>> {
-        let state = self.state();
+        let mut state = self.state();
         let (page, before) = bufs.split_last()?;
         let (file, start) = state.find(page)?;
-        let mut write = || loop {
-            ready!(stream.poll_write_ready(cx))?;
+        loop {
+            match stream.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => (),
+                other => return Some(other.map_ok(|()| 0)),
+            }
             let sent = stream.try_io(Interest::WRITABLE, || {
                 send_file(stream, before, file, start, page.len())
             });
             match sent {
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => (),
-                sent => return Poll::Ready(sent),
+                Ok(sent) => return Some(Poll::Ready(Ok(sent))),
+                Err(_) => break,
             }
-        };
-        Some(write())
+        }
+        // if it is the socket's fault, so it is when the bytes are written
+        state.file = None;
+        None
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -208,6 +214,28 @@ mod tests {
                     is_filed
                 );
             }
+        });
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_sent_is_given_up() {
+        run(async {
+            let renderings = Renderings::default();
+            let page = render(&renderings, LEAST).await;
+            let filed = Filed::default();
+            (0..OFTEN).for_each(|_| filed.asked_for(&page));
+            let unreadable = File::options().write(true).open("/dev/null");
+            filed.state().file = Some(unreadable.unwrap());
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let stream = TcpStream::connect(address).await.unwrap();
+            let bufs = [IoSlice::new(page.plain())];
+            poll_fn(|cx| {
+                assert!(filed.poll_send(cx, &stream, &bufs).is_none());
+                Poll::Ready(())
+            })
+            .await;
+            assert!(filed.state().file.is_none());
         });
     }
 
