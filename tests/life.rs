@@ -352,8 +352,8 @@ fn settings_are_reloaded_or_refused_whole(host: Host) {
     let output = change(&format!("[prometheus]\\nlisten = \":{port}\"\\n"));
     assert!(!output.status.success(), "two listen on one port");
     let said = format!(
-        "Address already in use, by this module's own {second}: flux module \
-         reload prometheus"
+        "Address already in use, by this module's own {second}: flux \
+         modprobe remove prometheus, then load it"
     );
     assert!(errors(&output).contains(&said), "{output:?}");
 

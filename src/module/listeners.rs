@@ -127,7 +127,8 @@ impl Listeners {
         if let Some(own) = own {
             let name = self.0.scope.handle().name();
             let text = format!(
-                ", by this module's own {own}: flux module reload {name}"
+                ", by this module's own {own}: flux modprobe remove {name}, \
+                 then load it"
             );
             error.text.push_str(&text);
         }
