@@ -69,7 +69,13 @@ fn main() {
     // The compiler goes first: its message names a signature that differs.
     helper.compile("flux_prometheus_run");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    let bindings = bindings.generate().expect("include/flux.h is C");
+    let bindings = bindings.generate().unwrap_or_else(|error| {
+        panic!(
+            "bindgen cannot read include/flux.h: {error}\nIt needs libclang \
+             with the headers of clang: libclang-dev on Debian, clang-devel on \
+             Fedora and RHEL. `make deps` installs what is needed on Debian."
+        )
+    });
     fs::write(out.join("bindings.rs"), bindings.to_string())
         .expect("OUT_DIR can be written");
 }

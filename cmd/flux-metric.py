@@ -49,6 +49,8 @@ def request(args, method, payload):
     try:
         return future.get()
     except OSError as error:
+        if error.errno == errno.EHOSTUNREACH:
+            raise ValueError(f"--rank {args.rank}: this instance has no such rank")
         if error.errno == errno.ENOSYS:
             raise ValueError(
                 f"{topic}: the module is not loaded on rank {args.rank}, or is"

@@ -49,7 +49,7 @@ pub mod subtree;
 mod testing;
 pub mod total;
 
-pub use answer::{distinct, parse};
+pub use answer::{distinct, of, parse};
 pub use context::Context;
 pub use hooks::{Ends, Reloads};
 pub use list::{ALL, Entry, NAMES};

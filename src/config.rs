@@ -12,6 +12,7 @@ mod fsd;
 mod input;
 mod listen;
 mod settings;
+mod similar;
 mod socket;
 mod stats;
 
@@ -25,6 +26,7 @@ use crate::job::histogram::{DEFAULT_BOUNDS, Detail};
 use crate::job::idset::Ranges;
 use input::Input;
 
+pub use listen::DEFAULT as LISTEN;
 pub use settings::{SETTINGS, Setting};
 
 /// What the module was told to do.
@@ -98,6 +100,38 @@ impl Config {
             true => &self.listen,
             false => &[],
         }
+    }
+
+    /// Why a broker serves nowhere, if that is so.
+    pub fn not_listening(&self, rank: u32) -> Option<String> {
+        let ranks = &self.listen_ranks;
+        if !ranks.contains(rank) {
+            return Some(format!(
+                "rank {rank} is not in listen-ranks ({ranks})"
+            ));
+        }
+        let nowhere = self.listen.is_empty();
+        nowhere.then(|| "listen is none".to_owned())
+    }
+
+    /// The settings that are not as in `new` and that matter at the next load
+    /// only.
+    pub fn for_the_next_load(&self, new: &Self) -> Vec<&'static str> {
+        let (old, is, was) = (self, &new.detail, &self.detail);
+        [
+            ("brokers-period", old.brokers_period == new.brokers_period),
+            ("brokers-worst", old.brokers_worst == new.brokers_worst),
+            ("children-named", old.children_named == new.children_named),
+            ("collectors", old.collectors == new.collectors),
+            ("exemplars", was.exemplars == is.exemplars),
+            ("native-histograms", was.native == is.native),
+            ("parent-period", old.parent_period == new.parent_period),
+            ("strict", old.strict == new.strict),
+            ("top", old.top == new.top),
+        ]
+        .into_iter()
+        .filter_map(|(key, same)| (!same).then_some(key))
+        .collect()
     }
 
     /// What is wrong where one collector needs others: which are off, and how
@@ -214,7 +248,11 @@ const BOTH: &str = "give either listen or port, not both";
 fn setting(key: &str) -> Result<&'static Setting, String> {
     SETTINGS.iter().find(|setting| setting.key == key).ok_or_else(|| {
         let known: Vec<&str> = SETTINGS.iter().map(|s| s.key).collect();
-        format!("unknown key (known: {})", known.join(", "))
+        // first: Flux cuts off what is long
+        let meant = similar::to(key, &known)
+            .map(|key| format!("; did you mean {key}?"))
+            .unwrap_or_default();
+        format!("unknown key{meant} (known: {})", known.join(", "))
     })
 }
 

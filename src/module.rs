@@ -5,6 +5,7 @@ mod guard;
 mod listeners;
 mod service;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -122,6 +123,10 @@ impl Module {
             self.scopes.push(scope.clone());
             let told = health.clone();
             scope.when_panicked(move || told.panicked());
+            if entry.name == "jobs" {
+                let jobs = jobs.clone();
+                scope.when_panicked(move || jobs.fail());
+            }
             let context = Context {
                 scope,
                 families: families.clone(),
@@ -145,6 +150,7 @@ impl Module {
             ownership,
             config.strict,
         )?;
+        self.listeners.explain(config.not_listening(rank));
         service::Service {
             scope,
             rank,
@@ -155,6 +161,8 @@ impl Module {
             listeners: self.listeners.clone(),
             site,
             reloads: self.reloads.clone(),
+            last: Rc::new(RefCell::new(Config::clone(&config))),
+            config,
         }
         .start(&handle.name())
     }
@@ -174,15 +182,19 @@ fn site(
     config: &Config,
 ) -> Result<Site> {
     // the other ranks have no journal to catch up with
-    let has_journal =
-        handle.rank()? == 0 && config.collectors.contains(&"jobs");
+    let rank = handle.rank()?;
+    let has_journal = rank == 0 && config.collectors.contains(&"jobs");
     let jobs = has_journal.then(|| jobs.clone());
     let ready = move || match &jobs {
         Some(jobs) if !jobs.lock().synced() => {
-            Err("the job journal is not caught up".to_owned())
+            let why = jobs.failure();
+            Err(why.unwrap_or("the job journal is not caught up").to_owned())
         }
         _ => Ok(()),
     };
+    let elsewhere = (rank != 0).then(|| {
+        format!("jobs are known on rank 0, and this is rank {rank}: ask there")
+    });
     let facts = [
         ("Flux", handle.attr(c"version")),
         ("host", handle.attr(c"hostname")),
@@ -200,7 +212,8 @@ fn site(
     let site = Site::new(families.clone(), Arc::new(ready), about)
         .map_err(|error| Error::invalid(error.to_string()))?
         .with_private(collectors::is_private)
-        .with_persons(collectors::tells_of_persons);
+        .with_persons(collectors::tells_of_persons)
+        .with_elsewhere(elsewhere);
     for spec in collectors::OLDER.iter().copied().flatten() {
         site.created().set(spec.name, None);
     }

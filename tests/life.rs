@@ -212,7 +212,9 @@ fn a_panic_stops_a_collector_and_nothing_else(host: Host) {
             let down = match bit {
                 "0x1" => up(&page, "jobs") == 0.0,
                 _ => all.values().any(|one| {
-                    one["problem"] == "panicked, see the log"
+                    one["problem"]
+                        == "failed, see the log: the module has \
+                         to be loaded again"
                         && one["up"] == false
                 }),
             };
@@ -224,7 +226,18 @@ fn a_panic_stops_a_collector_and_nothing_else(host: Host) {
         if bit == "0x1" {
             assert!(!page.has("flux_jobs"), "frozen gauges");
             assert!(page.has("flux_jobs_finished_total"));
-            assert_eq!(scrape::fetch(&address, "/readyz").status, 503);
+            let said = "the collector jobs failed, see the log: the module \
+                        has to be loaded again";
+            let answer = scrape::fetch(&address, "/readyz");
+            assert_eq!(answer.status, 503);
+            assert_eq!(answer.body.trim_end(), said);
+            let answer = scrape::fetch(&address, "/autoscale");
+            assert!(answer.body.contains(said), "{}", answer.body);
+            wait_for("the collector autoscale to say so", || {
+                let stats = instance.stats("prometheus");
+                let problem = &stats["collectors"]["autoscale"]["problem"];
+                (problem == said).then_some(())
+            });
         }
         instance.flux(&["module", "remove", "prometheus"]);
         alive(&instance);
@@ -352,14 +365,23 @@ fn settings_are_reloaded_or_refused_whole(host: Host) {
     let output = change(&format!("[prometheus]\\nlisten = \":{port}\"\\n"));
     assert!(!output.status.success(), "two listen on one port");
     let said = format!(
-        "Address already in use, by this module's own {second}: flux module \
-         reload prometheus"
+        "Address already in use, by our own {second}: flux modprobe remove, \
+         then load"
     );
     assert!(errors(&output).contains(&said), "{output:?}");
 
     let output = change("[prometheus]\\nlisten = 3\\n");
     assert!(!output.status.success());
     assert!(errors(&output).contains("prometheus.listen: "), "{output:?}");
+
+    // whole in the log, for who asked is told the beginning of it
+    let output = change("[prometheus]\\nlisen = 3\\n");
+    let said = "prometheus.lisen: unknown key; did you mean listen?";
+    assert!(errors(&output).contains(said), "{output:?}");
+    let log = instance.log();
+    let line = log.lines().find(|line| line.contains(said)).unwrap();
+    assert!(line.contains("reload refused: "), "{line}");
+    assert!(line.ends_with(", write-timeout)"), "{line}");
     assert_eq!(instance.address("prometheus"), second);
 
     let output = change(&format!("{moved}buckets = [1, 60]\\n"));
@@ -371,5 +393,26 @@ fn settings_are_reloaded_or_refused_whole(host: Host) {
         .filter(|series| series.starts_with("flux_job_wait_seconds_bucket"))
         .count();
     assert_eq!(bounds, 3); // 1, 60, +Inf
+
+    // what does not change now is said to, once
+    let later = format!("{moved}top = 3\\nexemplars = true\\n");
+    let said = "prometheus.exemplars, prometheus.top: changed, and taken up \
+                at the next load only";
+    for _ in 0..2 {
+        let output = change(&later);
+        assert!(output.status.success(), "{}", errors(&output));
+    }
+    assert_eq!(instance.log().matches(said).count(), 1);
+    // nor is it where it is as it was
+    assert!(change(&moved).status.success());
+    assert_eq!(instance.log().matches("next load only").count(), 1);
+
+    let output = change(&format!("{moved}listen-ranks = \"5\"\\n"));
+    assert!(output.status.success(), "{}", errors(&output));
+    let said = "rank 0 is not in listen-ranks (5)";
+    assert!(instance.log().contains(&format!("not listening: {said}")));
+    let stats = instance.stats("prometheus");
+    assert_eq!(stats["not-listening"], said);
+    assert_eq!(stats["listeners"], serde_json::json!([]));
     instance.flux(&["module", "remove", "prometheus"]);
 }

@@ -125,13 +125,10 @@ fn the_pages_examples_work() {
         return;
     }
     let section = PAGE.split("\n## Map\n").nth(1).unwrap();
-    let config = section.split("```toml\n").nth(1).unwrap();
-    let config = config.split("```").next().unwrap();
-    // of Fluxion there may be none
-    let [config, fluxion] = {
-        let mut both = config.split("# Fluxion");
-        [both.next().unwrap(), both.next().unwrap()]
-    };
+    // of Fluxion, the second, there may be none
+    let mut blocks = section.split("```toml\n").skip(1);
+    let mut next = || blocks.next().unwrap().split("```").next().unwrap();
+    let (config, fluxion) = (next(), next());
     let quick =
         |text: &str| text.replace("interval = \"1m\"", "interval = \"1s\"");
     let instance = start(Host::Flux, &quick(config));
@@ -164,8 +161,7 @@ fn the_pages_examples_work() {
         agree.then_some(())
     });
     // those of Fluxion are at least accepted
-    let fluxion = format!("#{fluxion}");
-    let output = configure(&instance, &fluxion);
+    let output = configure(&instance, fluxion);
     assert!(output.status.success(), "{output:?}");
     instance.flux(&["module", "remove", "prometheus"]);
 }

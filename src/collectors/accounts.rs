@@ -122,7 +122,7 @@ fn start(context: &Context, kind: Kind) -> Result<()> {
         match synced {
             true => context.health.report(context.scope.handle(), Ok(())),
             // its own collector says what is wrong
-            false => context.health.down(),
+            false => context.health.down(context.jobs.failure()),
         }
     })
 }

@@ -1,10 +1,17 @@
 //! What Flux answered.
 
 use std::collections::BTreeSet;
+use std::ffi::CStr;
 
 use serde::Deserialize;
 
 use crate::flux::{Error, Result};
+
+/// A reply to a request for `topic`: an error does not say so by itself, and
+/// is often no more than the text of an errno.
+pub fn of<T>(topic: &CStr, reply: Result<T>) -> Result<T> {
+    reply.map_err(|error| error.context(topic.to_string_lossy()))
+}
 
 /// Reads the reply to a request for `topic`.
 pub fn parse<'a, T: Deserialize<'a>>(topic: &str, reply: &'a str) -> Result<T> {

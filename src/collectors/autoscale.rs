@@ -130,7 +130,7 @@ pub fn start(context: &Context) -> Result<()> {
         match there {
             true => context.health.report(context.scope.handle(), Ok(())),
             // its own collector says what is wrong
-            false => context.health.down(),
+            false => context.health.down(context.jobs.failure()),
         }
     })
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::children::Tree;
 use super::health::Health;
-use super::{Ends, Jobs, Reloads};
+use super::{Ends, Jobs, Reloads, of};
 use crate::config::Config;
 use crate::exposition::{Families, Source};
 use crate::flux::{Error, Result, Scope};
@@ -77,7 +77,8 @@ impl Context {
             let asked =
                 context.scope.rpc(topic, payload, interval, move |reply| {
                     done.set(false);
-                    let result = reply.and_then(|reply| f.borrow_mut()(reply));
+                    let result = of(topic, reply)
+                        .and_then(|reply| f.borrow_mut()(reply));
                     health.report(handle, result);
                 });
             if let Err(error) = asked {

@@ -89,9 +89,13 @@ impl Health {
         }
     }
 
-    /// The source is not there at the moment, which is no error of anybody's.
-    pub fn down(&self) {
+    /// The source is not there at the moment, which is no error of this
+    /// collector's; maybe it is known why.
+    pub fn down(&self, why: Option<&str>) {
         self.up.store(false, Relaxed);
+        if let Some(why) = why {
+            self.set_problem(Some(why.into()));
+        }
     }
 
     /// Something went wrong that the source is not to blame for.
@@ -103,7 +107,9 @@ impl Health {
     pub fn panicked(&self) {
         self.up.store(false, Relaxed);
         self.count_error();
-        self.set_problem(Some("panicked, see the log".into()));
+        self.set_problem(Some(
+            "failed, see the log: the module has to be loaded again".into(),
+        ));
     }
 
     /// For `stats-get`.

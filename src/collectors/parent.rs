@@ -105,7 +105,7 @@ impl Parent {
             Ok(()) => self.due.set(None),
             // its own collector says what is wrong; it is soon there
             Err(error) if error.errno == libc::EAGAIN => {
-                self.context.health.down();
+                self.context.health.down(None);
             }
             Err(error) => self.told(Err(error)),
         }

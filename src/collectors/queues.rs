@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::family::{Family, Spec};
 use super::latest::Latest;
-use super::{Context, distinct, parse};
+use super::{Context, distinct, of, parse};
 use crate::flux::Result;
 
 const LIST: &str = "job-manager.queue-list";
@@ -103,7 +103,9 @@ impl Round {
             c"job-manager.queue-list",
             "{}",
             INTERVAL,
-            move |reply| match reply.and_then(list) {
+            move |reply| match of(c"job-manager.queue-list", reply)
+                .and_then(list)
+            {
                 Ok(names) => round.ask_each(names),
                 Err(error) => round.finish(Err(error)),
             },
@@ -132,7 +134,8 @@ impl Round {
                 INTERVAL,
                 move |reply| {
                     let name = name.unwrap_or_default();
-                    let status = reply.and_then(status);
+                    let status =
+                        of(c"job-manager.queue-status", reply).and_then(status);
                     round.answered(status.map(|status| (name, status)));
                 },
             );

@@ -12,7 +12,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::{Context, now};
+use super::{Context, now, of};
 use crate::flux::{Error, Level, Result};
 use crate::job::Malformed;
 use crate::resource::journal::Said;
@@ -69,7 +69,7 @@ impl Watch {
             "{}",
             INTERVAL,
             move |reply| {
-                let status = reply.and_then(|reply| {
+                let status = of(c"resource.status", reply).and_then(|reply| {
                     read("resource.status", Status::parse(reply))
                 });
                 match status {
@@ -95,7 +95,7 @@ impl Watch {
                     Err(e) if e.errno == libc::ENOSYS => {
                         Ok(Requires::default())
                     }
-                    Err(error) => Err(error),
+                    Err(error) => Err(error.context("config.get")),
                     Ok(reply) => read("config.get", Requires::parse(reply)),
                 };
                 watch.finish(requires.map(|requires| (status, requires)));

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::CStr;
 use std::rc::Rc;
 
-use super::Context;
+use super::{Context, of};
 use crate::flux::Result;
 
 /// A topic and a payload.
@@ -82,12 +82,13 @@ impl Context {
         }));
         for (i, (topic, payload)) in questions.into_iter().enumerate() {
             let told = answers.clone();
+            let name = topic.as_ref().to_owned();
             let asked = self.scope.rpc(
                 topic.as_ref(),
                 payload,
                 timeout,
                 move |reply| {
-                    Answers::put(&told, i, reply);
+                    Answers::put(&told, i, of(&name, reply));
                 },
             );
             if let Err(error) = asked {

@@ -1,6 +1,7 @@
 //! What collectors and the thread that serves scrapes have in common: the table
 //! of jobs, and the clock.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,19 +9,36 @@ use crate::job::{Table, Time};
 
 /// The table of jobs, shared with the thread that serves scrapes.
 #[derive(Clone)]
-pub struct Jobs(Arc<Mutex<Table>>);
+pub struct Jobs {
+    table: Arc<Mutex<Table>>,
+    failed: Arc<AtomicBool>,
+}
 
 impl Jobs {
     /// Shares a table.
     pub fn new(table: Table) -> Self {
-        Self(Arc::new(Mutex::new(table)))
+        Self { table: Arc::new(Mutex::new(table)), failed: Arc::default() }
     }
 
     /// The table, for as long as the result lives: keep that short.
     pub fn lock(&self) -> MutexGuard<'_, Table> {
         // A panic while it was held stops its collector, which takes the
         // gauges away; the counters that remain are still the best there is.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Why the table follows Flux no more: the collector that fills it
+    /// panicked.
+    pub fn failure(&self) -> Option<&'static str> {
+        self.failed.load(Relaxed).then_some(
+            "the collector jobs failed, see the log: the module has to be \
+             loaded again",
+        )
+    }
+
+    /// That is so from now on.
+    pub fn fail(&self) {
+        self.failed.store(true, Relaxed);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::http::Address;
 use crate::job::idset::Ranges;
 
 /// All addresses, IPv6 and IPv4, port 8080.
-pub(super) const DEFAULT: Address = everywhere(8080);
+pub const DEFAULT: Address = everywhere(8080);
 
 /// Ranks of brokers, by words of people.
 pub(super) fn ranks(input: Input) -> Result<Ranges, String> {

@@ -32,7 +32,7 @@ pub(super) const BOOLEAN: &str = "true or false";
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "allow",
-        value: "IP address or network such as 10.0.0.0/8, or an array of them",
+        value: "IP address or network such as 10.0.0.0/8, or an array of at most 256 of them",
         default: "",
         help: "Only these may connect; others are closed at once. Unix sockets are not concerned.",
         read: |config, input| {
@@ -52,7 +52,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "bearer-token-file",
         value: "absolute path",
         default: "",
-        help: "Ask for the token in this file, which has mode 0600 or 0400 and is ours or root's; with basic-auth-users, one of the two will do.",
+        help: "Ask for the token in this file, which has mode 0600 or 0400 and belongs to the instance's owner (or to root, if that one may read it); with basic-auth-users, one of the two will do.",
         read: |config, input| {
             put(&mut config.access.bearer_token_file, input.path().map(Some))
         },
@@ -207,7 +207,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "parent-period",
         value: "duration from 1s to 1h",
         default: "10s",
-        help: "How often an instance that is a job tells the instance that it is a job of its totals.",
+        help: "How often an instance that is a job sends its totals to its parent instance.",
         read: |config, input| put(&mut config.parent_period, input.period()),
     },
     Setting {
@@ -239,7 +239,7 @@ pub const SETTINGS: &[Setting] = &[
     },
     Setting {
         key: "stats",
-        value: "array of tables",
+        value: "array of at most 200 tables",
         default: "",
         help: "Figures of other modules to be shown: see Map. Not as an argument.",
         read: |config, input| put(&mut config.stats, stats::entries(input)),

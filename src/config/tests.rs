@@ -50,6 +50,59 @@ fn settings_are_sorted_and_described() {
     }
 }
 
+/// All that need another load are said to, here and in docs/settings.md.
+#[test]
+fn what_waits_for_the_next_load() {
+    let page = include_str!("../../docs/settings.md");
+    let says = page.split("\n- ").find(|item| item.contains("next load"));
+    let says: Vec<_> = says.unwrap().split('`').skip(1).step_by(2).collect();
+    let old = Config::default();
+    for (key, value, waits) in [
+        ("brokers-period", json!("1m"), true),
+        ("brokers-worst", json!(1), true),
+        ("children-named", json!(1), true),
+        ("collectors", json!("nodes"), true),
+        ("exemplars", json!(true), true),
+        ("native-histograms", json!(true), true),
+        ("parent-period", json!("1m"), true),
+        ("strict", json!(true), true),
+        ("top", json!(1), true),
+        ("listen", json!(":1"), false),
+        ("buckets", json!([1]), false),
+        ("custom-ttl", json!("1m"), false),
+        ("connections", json!(1), false),
+    ] {
+        let new = read(json!({ key: value }), &[]).unwrap();
+        let waiting: &[&str] = if waits { &[key] } else { &[] };
+        assert_eq!(old.for_the_next_load(&new), waiting);
+        let said = says.contains(&key)
+            || (key.starts_with("brokers-") && says.contains(&"brokers-"));
+        assert_eq!(said, waits, "docs/settings.md: {key}");
+    }
+}
+
+#[test]
+fn why_a_broker_serves_nowhere() {
+    let why = |table, rank| read(table, &[]).unwrap().not_listening(rank);
+    assert_eq!(why(json!({}), 0), None);
+    let said = "rank 1 is not in listen-ranks (0)";
+    assert_eq!(why(json!({ "listen": ":1" }), 1), Some(said.into()));
+    let said = "rank 0 is not in listen-ranks (5,7-9)";
+    assert_eq!(why(json!({ "listen-ranks": "5,7-9" }), 0), Some(said.into()));
+    let said = "listen is none";
+    assert_eq!(why(json!({ "listen": "none" }), 0), Some(said.into()));
+}
+
+#[test]
+fn who_mistypes_is_told_first_what_was_meant() {
+    let refused = refusal(json!({ "lisen": ":1" }), &[]);
+    let said = "prometheus.lisen: unknown key; did you mean listen? (known: ";
+    assert!(refused.starts_with(said), "{refused}");
+    let refused = refusal(json!({}), &["tls_key=/a"]);
+    let said = "argument tls_key: unknown key; did you mean tls-key? (known: ";
+    assert!(refused.starts_with(said), "{refused}");
+}
+
 #[test]
 fn a_table_sets_all() {
     let config = read(
@@ -103,7 +156,8 @@ fn listen_and_port_in_one_source_is_an_error() {
 #[test]
 fn unknown_keys_are_named_with_the_known_ones() {
     let keys: Vec<_> = SETTINGS.iter().map(|s| s.key).collect();
-    let known = format!("unknown key (known: {})", keys.join(", "));
+    let known =
+        format!("unknown key; did you mean port? (known: {})", keys.join(", "));
     assert_eq!(
         refusal(json!({ "prot": 8080 }), &[]),
         format!("prometheus.prot: {known}")

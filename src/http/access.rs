@@ -76,6 +76,8 @@ pub struct Status {
     pub allow: bool,
     /// Who is not on this machine is shown the public view only.
     pub withheld: bool,
+    /// The private key, if everybody on this machine may read it.
+    pub open_key: Option<PathBuf>,
     /// Why files that changed are not in use.
     pub problem: Option<String>,
 }
@@ -129,6 +131,7 @@ impl Access {
             bearer_token: policy.token.is_some(),
             allow: !self.settings.allow.is_empty(),
             withheld: self.withholds(policy),
+            open_key: state.files.open_key.clone(),
             problem: state.problem.clone(),
         }
     }

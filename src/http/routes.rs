@@ -87,7 +87,14 @@ pub(super) fn deny<B: Body>(
 ) -> Answer {
     let answer = match denial {
         Denial::Unauthorized(challenges) => {
-            let text = "who are you? name and password, or a token, please\n";
+            let asked = challenges.iter().map(|challenge| {
+                match challenge.as_bytes().starts_with(b"Basic") {
+                    true => "a name and a password",
+                    false => "a token",
+                }
+            });
+            let asked = asked.collect::<Vec<_>>().join(", or ");
+            let text = format!("who are you? {asked}, please\n");
             let mut answer = plain(StatusCode::UNAUTHORIZED, text);
             for challenge in challenges {
                 answer.headers_mut().append(WWW_AUTHENTICATE, challenge);

@@ -38,6 +38,7 @@ pub struct Site {
     is_private: fn(&str) -> bool,
     tells_of_persons: fn(&str) -> bool,
     ready: Arc<Ready>,
+    elsewhere: Option<String>,
     about: About,
     counts: Counts,
     created: Mutex<Created>,
@@ -62,6 +63,7 @@ impl Site {
             is_private: |_| false,
             tells_of_persons: |_| false,
             ready,
+            elsewhere: None,
             about,
             created: Mutex::new(Created::at(now())),
             renderings: Renderings::default(),
@@ -79,6 +81,12 @@ impl Site {
     /// Says which families, in private mode, are for the authenticated only.
     pub fn with_persons(mut self, tells_of_persons: fn(&str) -> bool) -> Self {
         self.tells_of_persons = tells_of_persons;
+        self
+    }
+
+    /// Says where numbers of the whole instance are, if not here.
+    pub fn with_elsewhere(mut self, text: Option<String>) -> Self {
+        self.elsewhere = text;
         self
     }
 
@@ -125,7 +133,8 @@ impl Site {
         if view == View::Public {
             ready = ready.and(Err(format!("not shown: {WITHHELD}")));
         }
-        Numbers { families, withheld: ready.err(), now: SystemTime::now() }
+        let withheld = ready.err().or_else(|| self.elsewhere.clone());
+        Numbers { families, withheld, now: SystemTime::now() }
     }
 
     /// Where the bytes that are on their way are counted.

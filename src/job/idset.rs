@@ -2,6 +2,8 @@
 //!
 //! Nothing is expanded: `"0-4294967295"` costs as much as `"0"`.
 
+use std::fmt;
+
 use super::Malformed;
 
 /// How many ids are in the set.
@@ -52,6 +54,19 @@ impl Ranges {
     /// The first and the last of each range.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u32)> {
         self.0.iter().copied()
+    }
+}
+
+impl fmt::Display for Ranges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (low, high)) in self.iter().enumerate() {
+            let comma = if i > 0 { "," } else { "" };
+            write!(f, "{comma}{low}")?;
+            if high > low {
+                write!(f, "-{high}")?;
+            }
+        }
+        Ok(())
     }
 }
 

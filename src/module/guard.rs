@@ -123,6 +123,14 @@ impl Guard {
             withheld.map(|line| (Level::Info, line)),
             untold.then(|| (Level::Warning, UNTOLD.to_owned())),
             in_clear.then(|| (Level::Warning, IN_CLEAR.to_owned())),
+            status.open_key.map(|path| {
+                let path = path.display();
+                let line = format!(
+                    "{path}: every user of this machine may read this key: \
+                     chmod o-r"
+                );
+                (Level::Warning, line)
+            }),
             status.problem.map(|problem| {
                 let rest = "what was read before stays in use";
                 (Level::Error, format!("prometheus.{problem}; {rest}"))

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::config::LISTEN;
 use crate::flux::{Error, Level, Result, Scope};
 use crate::http::{
     Access, Address, Bound, Limits, Ownership, Server, bind, bind_unix,
@@ -29,6 +30,8 @@ struct Inner {
     all: RefCell<Vec<Listener>>,
     /// Of Unix sockets.
     ownership: Cell<Ownership>,
+    /// Why there are no addresses, if there are none.
+    why_none: RefCell<Option<String>>,
 }
 
 struct Listener {
@@ -45,6 +48,7 @@ impl Listeners {
             server: RefCell::new(Some(server)),
             all: RefCell::default(),
             ownership: Cell::default(),
+            why_none: RefCell::default(),
         }))
     }
 
@@ -70,7 +74,13 @@ impl Listeners {
                 if strict {
                     return Err(error.clone());
                 }
-                self.log(Level::Error, &format!("{error}; trying again"));
+                // Flux shows errors on the terminal of who starts an instance,
+                // who did not choose this address
+                let level = match *wanted == LISTEN {
+                    true => Level::Warning,
+                    false => Level::Error,
+                };
+                self.log(level, &format!("{error}; trying again"));
             }
             let wanted = wanted.clone();
             self.0.all.borrow_mut().push(Listener { wanted, state });
@@ -125,10 +135,9 @@ impl Listeners {
             error.errno == libc::EADDRINUSE && excludes(own, wanted)
         });
         if let Some(own) = own {
-            let name = self.0.scope.handle().name();
-            let text = format!(
-                ", by this module's own {own}: flux module reload {name}"
-            );
+            // short, for Flux cuts off what is beyond 160 characters
+            let text =
+                format!(", by our own {own}: flux modprobe remove, then load");
             error.text.push_str(&text);
         }
         error
@@ -182,6 +191,21 @@ impl Listeners {
                 }),
             })
             .collect()
+    }
+
+    /// Why there are no addresses, if there are none; logged when it changes.
+    pub fn explain(&self, why: Option<String>) {
+        if let Some(why) = &why
+            && self.0.why_none.borrow().as_ref() != Some(why)
+        {
+            self.log(Level::Info, &format!("not listening: {why}"));
+        }
+        self.0.why_none.replace(why);
+    }
+
+    /// The same, for `stats-get`.
+    pub fn why_none(&self) -> Option<String> {
+        self.0.why_none.borrow().clone()
     }
 
     /// Changes the sockets of `addresses`, all of them or none.

@@ -1,6 +1,8 @@
 //! What the module answers over Flux: `NAME.stats-get` and
 //! `NAME.config-reload`.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use prometheus::proto::MetricType;
@@ -12,7 +14,7 @@ use crate::collectors::health::Health;
 use crate::collectors::jobs::metrics::SPECS;
 use crate::collectors::{self, Jobs, Reloads};
 use crate::config::Config;
-use crate::flux::{Error, Result, Role, Scope};
+use crate::flux::{Error, Level, Result, Role, Scope};
 use crate::http::Site;
 
 /// The state that requests are answered from.
@@ -36,6 +38,10 @@ pub struct Service {
     pub site: Arc<Site>,
     /// Collectors that follow the settings.
     pub reloads: Reloads,
+    /// The settings of the load.
+    pub config: Rc<Config>,
+    /// Those of the last reload, or of the load.
+    pub last: Rc<RefCell<Config>>,
 }
 
 impl Service {
@@ -54,7 +60,11 @@ impl Service {
         )?;
         let topic = format!("{name}.config-reload");
         scope.serve(&topic, Role::Owner, move |request| {
-            self.reload(request.payload()?)?;
+            self.reload(request.payload()?).inspect_err(|error| {
+                // whole: who asked is shown the beginning of it
+                let line = format!("reload refused: {error}");
+                self.scope.handle().log(Level::Error, &line);
+            })?;
             Ok(String::new())
         })
     }
@@ -69,7 +79,23 @@ impl Service {
         self.listeners.replace(listen, ownership, set)?;
         self.set_buckets(config.buckets.as_slice());
         self.reloads.run(&config);
+        self.listeners.explain(config.not_listening(self.rank));
+        self.say_what_waits(config);
         Ok(())
+    }
+
+    /// Logs which settings a reload has changed to no effect.
+    fn say_what_waits(&self, config: Config) {
+        let waiting = self.config.for_the_next_load(&config);
+        let news = !self.last.borrow().for_the_next_load(&config).is_empty();
+        if news && !waiting.is_empty() {
+            let line = format!(
+                "prometheus.{}: changed, and taken up at the next load only",
+                waiting.join(", prometheus.")
+            );
+            self.scope.handle().log(Level::Warning, &line);
+        }
+        self.last.replace(config);
     }
 
     /// Gives the histograms of jobs other bounds, which empties them; a
@@ -97,6 +123,7 @@ impl Service {
         let mut stats = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "listeners": self.listeners.stats(),
+            "not-listening": self.listeners.why_none(),
             "access": self.guard.stats(),
             "http": {
                 "connections": counts.connections.get(),

@@ -27,6 +27,8 @@ fn passwords() {
     let head = answer.to_lowercase();
     assert!(head.contains("www-authenticate: basic realm="), "{answer}");
     assert!(!answer.contains("flux_"), "{answer}");
+    let said = "who are you? a name and a password, please\n";
+    assert!(answer.ends_with(said), "{answer}");
     // all pages are behind it
     for path in ["", "healthz", "readyz", "nothing"] {
         let url = format!("http://localhost:{}/{path}", e.address.port());
@@ -105,7 +107,9 @@ fn a_token() {
     };
     assert_eq!(ask("0123456789abcdef"), 200);
     assert_eq!(ask("0123456789abcdeF"), 401);
-    assert_eq!(e.status("http", &[]), 401);
+    let (status, answer) = e.curl("http", &[]);
+    assert_eq!(status, 401);
+    assert_eq!(answer, "who are you? a token, please\n");
     folder.write("token", "another-secret-word");
     wait_until("the new one is used", || ask("another-secret-word") == 200);
     assert_eq!(ask("0123456789abcdef"), 401);

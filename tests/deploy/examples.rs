@@ -14,17 +14,22 @@ fn prometheus_reads_its_configuration() {
     // as the file says: with the rules and the targets beside it
     let dir = TempDir::new();
     let config = dir.path().join("prometheus.yml");
-    std::fs::copy(tools::file("examples/prometheus.yml"), &config).unwrap();
+    let text = tools::text("examples/prometheus.yml");
     for (name, from) in [("rules", "rules"), ("targets", "examples/targets")] {
         let link = dir.path().join(name);
         std::os::unix::fs::symlink(tools::file(from), link).unwrap();
     }
-    println!(
-        "{}",
-        tools::run(
-            Command::new(promtool).args(["check", "config"]).arg(config)
-        )
-    );
+    // as it is copied, and with what has to be chosen
+    let all = text.replace("\n  #- ", "\n  - ").replace("\n  #  ", "\n    ");
+    for (text, jobs) in [(&text, 1), (&all, 3)] {
+        assert_eq!(text.matches("\n  - job_name: ").count(), jobs);
+        std::fs::write(&config, text).unwrap();
+        let mut check = Command::new(&promtool);
+        println!(
+            "{}",
+            tools::run(check.args(["check", "config"]).arg(&config))
+        );
+    }
 }
 
 #[test]

@@ -88,12 +88,11 @@ fn settings() -> String {
     for setting in SETTINGS {
         let head = format!("\\fB{}\\fR", roff(setting.key));
         entry(&mut out, &head, setting.help);
-        let _ = write!(
-            out,
-            "\nValue: {}.\nDefault: \\fB{}\\fR.",
-            roff(setting.value),
-            roff(setting.default)
-        );
+        let _ = write!(out, "\nValue: {}.\n", roff(setting.value));
+        let _ = match roff(setting.default) {
+            none if none.is_empty() => write!(out, "There is no default."),
+            some => write!(out, "Default: \\fB{some}\\fR."),
+        };
     }
     out.trim_start().to_owned()
 }

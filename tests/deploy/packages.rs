@@ -11,6 +11,9 @@ use super::tools;
 
 const DOC: &str = "usr/share/doc/flux-prometheus/";
 
+/// What one copies; it is no documentation, which slim images leave out.
+const SHARE: &str = "usr/share/flux-prometheus/";
+
 #[test]
 fn a_debian_package_comes_and_goes() {
     let test = "packages::a_debian_package_comes_and_goes";
@@ -124,18 +127,54 @@ fn has_what_make_installs(root: &Path) {
     tools::run(install.arg(format!("DESTDIR={}", dir.path().display())));
     let installed = files(dir.path(), &[]);
     assert!(installed.iter().any(|f| f.ends_with("man7/flux-prometheus.7")));
-    assert_eq!(files(root, &[DOC, "var/lib/dpkg/", "rpmdb/"]), installed);
-    for file in ["dashboards/queues.json", "rules/alerts.yml", "copyright"] {
-        assert!(root.join(DOC).join(file).is_file(), "{file}");
+    let others = [DOC, SHARE, "var/lib/dpkg/", "rpmdb/"];
+    assert_eq!(files(root, &others), installed);
+    for file in [
+        "dashboards/queues.json",
+        "rules/alerts.yml",
+        "examples/prometheus.yml",
+        "examples/grafana/provisioning/dashboards/flux.yml",
+    ] {
+        assert!(root.join(SHARE).join(file).is_file(), "{file}");
     }
+    assert!(root.join(DOC).join("copyright").is_file());
+    let crates = std::fs::read_to_string(root.join(SHARE).join("CRATES"));
+    let crates = crates.unwrap();
+    for name in ["hyper v", "rustls v", "tokio v"] {
+        let line = crates.lines().find(|line| line.starts_with(name));
+        let cells: Vec<_> = line.expect(name).split('\t').collect();
+        assert!(cells[1].contains("MIT"), "{cells:?}");
+        assert!(cells[2].starts_with("https://"), "{cells:?}");
+    }
+    assert!(!crates.contains("flux-prometheus v"), "{crates}");
+    links_lead_somewhere(&root.join(DOC));
     let mut uninstall = make_command("uninstall");
     tools::run(uninstall.arg(format!("DESTDIR={}", dir.path().display())));
     assert_eq!(files(dir.path(), &[]), BTreeSet::new());
 }
 
+/// Those of the pages that the package has.
+fn links_lead_somewhere(doc: &Path) {
+    let all = files(doc, &[]);
+    let pages = all.iter().filter(|file| file.ends_with(".md"));
+    let mut checked = 0;
+    for page in pages {
+        let text = std::fs::read_to_string(doc.join(page)).unwrap();
+        for rest in text.split("](").skip(1) {
+            let link = rest.split([')', '#']).next().unwrap();
+            if !link.starts_with("http") && !link.is_empty() {
+                let path = doc.join(page).parent().unwrap().join(link);
+                assert!(path.exists(), "{page}: {link}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 80, "{checked} links");
+}
+
 /// The folder, so many levels up, of the file that has this ending.
 fn above(root: &Path, ending: &str, levels: usize) -> String {
-    let all = files(root, &[DOC]);
+    let all = files(root, &[DOC, SHARE]);
     let file = all.iter().find(|file| file.ends_with(ending)).expect(ending);
     let path = root.join(file);
     path.ancestors().nth(levels).unwrap().to_str().unwrap().to_owned()

@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, Metadata, OpenOptions},
-    io::Read,
+    io::{self, Read},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
@@ -12,7 +12,11 @@ const MAX: u64 = 1 << 20;
 
 /// The files that something was made of, as they were then.
 #[derive(Debug, Default)]
-pub(super) struct Files(Vec<(PathBuf, Option<Stamp>)>);
+pub(super) struct Files {
+    all: Vec<(PathBuf, Option<Stamp>)>,
+    /// A private key that everybody may read.
+    pub(super) open_key: Option<PathBuf>,
+}
 
 /// What changes with a file's content, owner or mode.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,18 +40,38 @@ impl Files {
         path: &Path,
     ) -> Result<(Vec<u8>, Metadata), String> {
         // The stamp first: a change in between is then one to come.
-        self.0.push((path.into(), Stamp::of(path)));
+        self.all.push((path.into(), Stamp::of(path)));
         read(path).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    /// The same, of a private key. Prometheus takes one that everybody may
+    /// read, and it may be so on purpose; that is remembered.
+    pub(super) fn read_key(&mut self, path: &Path) -> Result<Vec<u8>, String> {
+        let (bytes, file) = self.read(path)?;
+        if file.mode() & 0o004 != 0 {
+            self.open_key = Some(path.into());
+        }
+        Ok(bytes)
     }
 
     /// Whether any is not what it was.
     pub(super) fn changed(&self) -> bool {
-        self.0.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)
+        self.all.iter().any(|(path, stamp)| Stamp::of(path) != *stamp)
+    }
+}
+
+/// What is wrong; where that is the owner or the mode, it matters who asks.
+fn text(error: io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => {
+            let us = nix::unistd::geteuid();
+            format!("permission denied to user {us}, who runs this")
+        }
+        _ => error.to_string(),
     }
 }
 
 fn read(path: &Path) -> Result<(Vec<u8>, Metadata), String> {
-    let text = |error: std::io::Error| error.to_string();
     let file = OpenOptions::new()
         .read(true)
         // a FIFO would wait for a writer
@@ -69,6 +93,16 @@ fn read(path: &Path) -> Result<(Vec<u8>, Metadata), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_was_denied_is_said() {
+        let us = nix::unistd::geteuid();
+        let error = io::Error::from_raw_os_error(libc::EACCES);
+        let said = format!("permission denied to user {us}, who runs this");
+        assert_eq!(text(error), said);
+        let error = io::Error::from_raw_os_error(libc::ENOENT);
+        assert!(text(error).starts_with("No such file or directory"));
+    }
 
     #[test]
     fn changes_are_seen_and_odd_files_refused() {

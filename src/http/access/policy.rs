@@ -102,14 +102,13 @@ fn tls(settings: &Settings, files: &mut Files) -> Result<Option<Tls>, String> {
     else {
         return Ok(None);
     };
-    let mut read = |key: &str, path: &Path| {
-        let read = files.read(path).map(|(bytes, _)| bytes);
-        read.map_err(|text| format!("{key}: {text}"))
-    };
-    let mut source =
-        Source::new(read("tls-cert", cert)?, read("tls-key", key)?);
+    let in_ = |key: &'static str| move |text: String| format!("{key}: {text}");
+    let (cert_bytes, _) = files.read(cert).map_err(in_("tls-cert"))?;
+    let key_bytes = files.read_key(key).map_err(in_("tls-key"))?;
+    let mut source = Source::new(cert_bytes, key_bytes);
     if let Some(ca) = &settings.tls_client_ca {
-        source.client_ca = Some(read("tls-client-ca", ca)?);
+        let (bytes, _) = files.read(ca).map_err(in_("tls-client-ca"))?;
+        source.client_ca = Some(bytes);
         source.clients = Clients::Required;
     }
     let at = |name: &str, path: &Path, text| {

@@ -237,7 +237,6 @@ fn what_is_wrong_with_certificates() {
     for (cert, key, ca, named) in [
         (&junk, &key, None, "tls-cert: "),
         (&cert, &junk, None, "tls-key: "),
-        (&cert, &other, None, "tls-key: "),
         (&cert, &cert, None, "tls-key: "),
         (&cert, &key, Some(&junk), "tls-client-ca: "),
         (&folder.0, &key, None, "tls-cert: "),
@@ -245,6 +244,44 @@ fn what_is_wrong_with_certificates() {
         let error = refusal(settings(cert, key, ca.map(PathBuf::as_path)));
         assert!(error.starts_with(named), "{named}: {error}");
         assert!(error.contains(folder.0.to_str().unwrap()), "{error}");
+    }
+    // as openssl writes one with a passphrase
+    let pem = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nMAA=\n\
+               -----END ENCRYPTED PRIVATE KEY-----\n";
+    let locked = folder.write("locked", pem);
+    for (key, said) in [
+        (&other, "is not the key of the certificate"),
+        (
+            &locked,
+            "no private key in PEM format (one that is encrypted, by a \
+             passphrase, cannot be read)",
+        ),
+    ] {
+        let error = refusal(settings(&cert, key, None));
+        assert_eq!(error, format!("tls-key: {}: {said}", key.display()));
+    }
+}
+
+#[test]
+fn a_key_that_everybody_may_read_is_told() {
+    let folder = Folder::new("open-key");
+    let (cert, key) = folder.certificate("a");
+    let yaml = folder.write(
+        "web.yml",
+        "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n",
+    );
+    let settings = Settings {
+        tls_cert: Some(cert),
+        tls_key: Some(key.clone()),
+        ..Settings::default()
+    };
+    let web = Settings { web_config_file: Some(yaml), ..Settings::default() };
+    for settings in [settings, web] {
+        for (mode, is_open) in [(0o600, false), (0o640, false), (0o644, true)] {
+            fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+            let status = Access::new(settings.clone()).unwrap().status();
+            assert_eq!(status.open_key, is_open.then(|| key.clone()));
+        }
     }
 }
 

@@ -7,10 +7,13 @@ use tokio::net::TcpStream;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
-        self, NamedGroup, RootCertStore, ServerConfig, SupportedCipherSuite,
-        SupportedProtocolVersion,
+        self, InconsistentKeys, NamedGroup, RootCertStore, ServerConfig,
+        SupportedCipherSuite, SupportedProtocolVersion,
         crypto::{CryptoProvider, SupportedKxGroup, ring as provider},
-        pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
+        pki_types::{
+            CertificateDer, PrivateKeyDer,
+            pem::{self, PemObject},
+        },
         server::{NoServerSessionStorage, WebPkiClientVerifier},
         version::{TLS12, TLS13},
     },
@@ -102,7 +105,7 @@ impl Tls {
     pub(super) fn new(source: &Source) -> Result<Self, Wrong> {
         let chain = certificates(&source.cert).map_err(Wrong::Cert)?;
         let key = PrivateKeyDer::from_pem_slice(&source.key)
-            .map_err(|error| Wrong::Key(error.to_string()))?;
+            .map_err(|error| Wrong::Key(no_key(&error)))?;
         let provider = Arc::new(provider_of(source));
         let builder = ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&source.versions)
@@ -116,7 +119,7 @@ impl Tls {
         };
         let mut config = builder
             .with_single_cert(chain, key)
-            .map_err(|error| Wrong::Key(error.to_string()))?;
+            .map_err(|error| Wrong::Key(no_use(&error)))?;
         config.ignore_client_order = source.prefer_server;
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         // Scrapers keep their connections. Without sessions there is no
@@ -134,6 +137,26 @@ impl Tls {
     /// Whether connections of the one may go on under the other.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.digest == other.digest
+    }
+}
+
+fn no_key(error: &pem::Error) -> String {
+    match error {
+        pem::Error::NoItemsFound => {
+            "no private key in PEM format (one that is \
+            encrypted, by a passphrase, cannot be read)"
+                .into()
+        }
+        other => other.to_string(),
+    }
+}
+
+fn no_use(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
+            "is not the key of the certificate".into()
+        }
+        other => other.to_string(),
     }
 }
 

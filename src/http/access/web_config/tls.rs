@@ -100,10 +100,15 @@ impl TlsServerConfig {
         {
             ("", "") => Ok(None),
             ("", inline) => Ok(Some(inline.as_bytes().to_vec())),
-            (file, "") => files
-                .read(&dir.join(PathBuf::from(file)))
-                .map(|(bytes, _)| Some(bytes))
-                .map_err(|e| format!("tls_server_config.{key}_file: {e}")),
+            (file, "") => {
+                let path = dir.join(PathBuf::from(file));
+                let read = match key {
+                    "key" => files.read_key(&path),
+                    _ => files.read(&path).map(|(bytes, _)| bytes),
+                };
+                read.map(Some)
+                    .map_err(|e| format!("tls_server_config.{key}_file: {e}"))
+            }
             _ => Err(format!(
                 "tls_server_config.{key}: give either {key} or {key}_file"
             )),
