@@ -28,6 +28,7 @@ fill() {
     for each in dashboards rules examples; do
         ln -s "../../flux-prometheus/$each" "$DESTDIR$doc/$each"
     done
+    ln -s ../doc/flux-prometheus/docs "$DESTDIR$share/docs"
     for each in fuzz/README.md tests/standin/README.md tests/mutants/rules; do
         install -D -m 644 "$each" "$DESTDIR$doc/$each"
     done

@@ -7,10 +7,14 @@ use serde::Deserialize;
 
 use crate::flux::{Error, Result};
 
-/// A reply to a request for `topic`: an error does not say so by itself, and
-/// is often no more than the text of an errno.
+/// A reply to a request for `topic`: an error is often no more than the text of
+/// an errno, and is to say what it is about.
 pub fn of<T>(topic: &CStr, reply: Result<T>) -> Result<T> {
-    reply.map_err(|error| error.context(topic.to_string_lossy()))
+    let topic = topic.to_string_lossy();
+    reply.map_err(|error| match error.text.contains(&*topic) {
+        true => error,
+        false => error.context(topic),
+    })
 }
 
 /// Reads the reply to a request for `topic`.
@@ -32,5 +36,19 @@ pub fn distinct<'a>(
             let text = format!("{topic}: \"{name}\" is listed twice");
             Err(Error::new(libc::EPROTO, text))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_their_request_once() {
+        let error = |text| of::<()>(c"a.b", Err(Error::invalid(text)));
+        assert_eq!(error("no").unwrap_err().text, "a.b: no");
+        let said = "No service matching a.b is registered";
+        assert_eq!(error(said).unwrap_err().text, said);
+        assert_eq!(of(c"a.b", Ok(1)), Ok(1));
     }
 }

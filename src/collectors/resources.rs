@@ -22,6 +22,11 @@ use metrics::{Metrics, Transitions};
 /// An answer costs the resource module 0.2 ms.
 const INTERVAL: f64 = 5.0;
 
+/// How long to wait for an inventory that is not there yet, in seconds, and how
+/// many times: when an instance starts this takes a moment.
+const SOON: f64 = 0.25;
+const PATIENCE: u32 = 40;
+
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
     let transitions = Arc::new(Transitions::default());
@@ -35,6 +40,7 @@ pub fn start(context: &Context) -> Result<()> {
         again: Cell::new(false),
         listening: Cell::new(false),
         live: Cell::new(false),
+        patience: Cell::new(PATIENCE),
         problem: RefCell::new(None),
     });
     context.scope.every(INTERVAL, move || watch.clone().ask())
@@ -51,6 +57,8 @@ struct Watch {
     listening: Cell<bool>,
     /// Its backlog is over.
     live: Cell<bool>,
+    /// How many times an inventory that is not there yet is no error.
+    patience: Cell<u32>,
     /// What the last message of the stream could not be read for.
     problem: RefCell<Option<Error>>,
 }
@@ -106,11 +114,24 @@ impl Watch {
         }
     }
 
+    /// Whether the resource module is there and its inventory is not yet, as
+    /// when an instance starts: then it is asked again soon, and that is all.
+    fn is_early(self: &Rc<Self>, error: &Error) -> bool {
+        let left = self.patience.get();
+        if error.errno != libc::ENOENT || left == 0 {
+            return false;
+        }
+        self.patience.set(left - 1);
+        let again = self.clone();
+        self.context.scope.after(SOON, move || again.ask()).is_ok()
+    }
+
     fn finish(self: Rc<Self>, answer: Result<(Status, Requires)>) {
         self.asking.set(false);
         let mut table = self.context.jobs.lock();
         let result = match answer {
             Ok((status, requires)) => {
+                self.patience.set(0);
                 table.set_nodes(status, requires, now());
                 Ok(())
             }
@@ -120,6 +141,11 @@ impl Watch {
             }
         };
         drop(table);
+        if let Err(error) = &result
+            && self.is_early(error)
+        {
+            return;
+        }
         let there = result.is_ok();
         self.context.health.report(self.context.scope.handle(), result);
         if there && !self.listening.get() {

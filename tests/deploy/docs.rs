@@ -169,7 +169,14 @@ fn links_lead_somewhere() {
     let mut pages = ["README.md", "SECURITY.md", "CHANGELOG.md"]
         .map(str::to_owned)
         .to_vec();
-    pages.extend(["fuzz/README.md", "tests/standin/README.md"].map(Into::into));
+    pages.extend(
+        [
+            "examples/kubernetes/README.md",
+            "fuzz/README.md",
+            "tests/standin/README.md",
+        ]
+        .map(Into::into),
+    );
     pages.extend(below_docs());
     let mut checked = 0;
     for page in pages {
