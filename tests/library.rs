@@ -31,6 +31,19 @@ fn only_mod_main_is_exported() {
     assert_eq!(names, ["mod_main"]);
 }
 
+/// docs/internals.md says how many functions of the broker's it takes.
+#[test]
+fn as_many_functions_are_taken_as_is_said() {
+    let module = instance::module();
+    let symbols =
+        output("nm", &["-D", "--undefined-only", module.to_str().unwrap()]);
+    let taken = symbols.lines().filter(|line| line.contains(" flux_")).count();
+    let page = include_str!("../docs/internals.md");
+    let said = format!("takes {taken} functions from the broker");
+    let words: Vec<_> = page.split_whitespace().collect();
+    assert!(words.join(" ").contains(&said), "{said}");
+}
+
 #[test]
 fn no_flux_library_and_no_run_path_is_linked() {
     let module = instance::module();
