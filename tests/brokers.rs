@@ -132,8 +132,11 @@ fn sums_are_those_of_the_brokers() {
             "prometheus",
         ])
     };
-    assert!(listeners("0").contains("listening"));
-    assert!(!listeners("1").contains("listening"));
+    let listens = "\"state\": \"listening\"";
+    assert!(listeners("0").contains(listens));
+    let said = listeners("1");
+    assert!(!said.contains(listens), "{said}");
+    assert!(said.contains("rank 1 is not in listen-ranks (0)"), "{said}");
     remove(&instance, "all");
 }
 
