@@ -14,7 +14,7 @@ use flux_prometheus::collectors::jobs::metrics::Metrics;
 use flux_prometheus::collectors::process::Process;
 use flux_prometheus::collectors::{self, Jobs};
 use flux_prometheus::exposition::{
-    Created, Families, Family, Format, Source, Spec,
+    Created, Families, Format, Page, Parts, Source, Spec, shown,
 };
 use flux_prometheus::http::Counts;
 use flux_prometheus::job::histogram::DEFAULT_BOUNDS;
@@ -87,7 +87,7 @@ impl Source for Polled {
         all.filter(|spec| !own(spec)).copied().collect()
     }
 
-    fn show(&self) -> Vec<Family> {
+    fn show(&self, parts: &mut Parts) {
         const MODULES: [&str; 4] = ["kvs", "heartbeat", "job-manager", "sched"];
         let show = |spec: Spec| {
             let mut family = spec.family();
@@ -100,7 +100,7 @@ impl Source for Polled {
             }
             family
         };
-        self.specs().into_iter().map(show).collect()
+        parts.add(self.specs().into_iter().map(show));
     }
 }
 
@@ -111,7 +111,7 @@ fn families() -> Families {
     families.register(Metrics::new(&jobs)).unwrap();
     families.register(Process::new()).unwrap();
     families.register(Polled).unwrap();
-    Counts::register(families.registry()).unwrap();
+    Counts::register(&families).unwrap();
     families
 }
 
@@ -129,6 +129,17 @@ fn page_direct(bencher: Bencher, format: Format) {
     bencher.counter(BytesCount::new(size)).bench(|| page(format, &families));
 }
 
+/// As of a scrape soon after another, while nothing happens.
+#[divan::bench(args = [Format::Text, Format::OpenMetrics])]
+fn page_kept(bencher: Bencher, format: Format) {
+    let (families, created) = (families(), Created::at(1_763_840_636.123));
+    let mut page = Page::new(format);
+    bencher.bench_local(|| {
+        page.update(&families, |_: &str| true, &created).unwrap();
+        page.text().len()
+    });
+}
+
 #[divan::bench(args = [Format::Text, Format::OpenMetrics])]
 fn page_by_registry(bencher: Bencher, format: Format) {
     let families = families();
@@ -136,7 +147,7 @@ fn page_by_registry(bencher: Bencher, format: Format) {
     let created = Created::at(1_763_840_636.123);
     bencher.counter(BytesCount::new(size)).bench(|| {
         let mut text = String::with_capacity(1 << 16);
-        let gathered = families.registry().gather();
+        let gathered = families.gather();
         format.encode(&gathered, &created, &mut text).unwrap();
         text
     });
@@ -145,27 +156,26 @@ fn page_by_registry(bencher: Bencher, format: Format) {
 #[divan::bench]
 fn gather_by_registry(bencher: Bencher) {
     let families = families();
-    bencher.bench(|| families.registry().gather());
+    bencher.bench(|| families.gather());
 }
 
 #[divan::bench]
 fn show_jobs(bencher: Bencher) {
     let lines: Vec<_> = (1..500).flat_map(life).collect();
     let metrics = Metrics::new(&Jobs::new(table(&lines)));
-    bencher.bench(|| metrics.show());
+    bencher.bench(|| shown(&metrics));
 }
 
 #[divan::bench]
 fn show_process(bencher: Bencher) {
     let process = Process::new();
-    bencher.bench(|| process.show());
+    bencher.bench(|| shown(&process));
 }
 
 #[divan::bench]
-fn gather_counts(bencher: Bencher) {
-    let registry = prometheus::Registry::new();
-    Counts::register(&registry).unwrap();
-    bencher.bench(|| registry.gather());
+fn show_counts(bencher: Bencher) {
+    let counts = Counts::register(&Families::default()).unwrap();
+    bencher.bench(|| shown(&counts));
 }
 
 /// A page, and one of many queues.

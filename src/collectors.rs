@@ -47,7 +47,10 @@ pub mod stats;
 pub mod subtree;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod tests;
 pub mod total;
+mod versioned;
 
 pub use answer::{distinct, of, parse};
 pub use context::Context;
@@ -57,3 +60,4 @@ pub use names::{
     OLDER, SPECS, begins, is_private, resembles, tells_of_persons,
 };
 pub use shared::{Jobs, now};
+pub use versioned::Versioned;

@@ -1,5 +1,5 @@
-//! What a scrape reads: families of metrics in one of three formats. It knows the `prometheus` crate's families, and neither HTTP nor
-//! Flux.
+//! What a scrape reads: families of metrics in one of three formats. It knows
+//! the `prometheus` crate's families, and neither HTTP nor Flux.
 //!
 //! The series are the same in both formats, apart from `_created`, which only
 //! OpenMetrics has, and the spelling of the bounds of histograms (`le="1"`,
@@ -15,13 +15,19 @@ mod number;
 mod openmetrics;
 mod page;
 mod protobuf;
+mod renumber;
+mod source;
+mod splice;
+mod writer;
 
 use prometheus::{TextEncoder, proto::MetricFamily};
 
 pub use created::Created;
 pub use detail::{Detail, Exemplar, Native};
-pub use families::{Families, Select, Source, collected};
+pub use families::{Families, Select, collected};
 pub use family::{Family, Given, Spec};
+pub use page::Page;
+pub use source::{Parts, Source, shown};
 
 /// What is wrong with asking for protobuf as text.
 const NO_TEXT: &str = "the protobuf format is not text";

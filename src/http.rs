@@ -23,6 +23,7 @@ mod limits;
 mod negotiation;
 mod numbers;
 mod page;
+mod pages;
 mod rendering;
 mod room;
 mod routes;

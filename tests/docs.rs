@@ -11,7 +11,7 @@ use flux_prometheus::collectors::family::Spec;
 use flux_prometheus::collectors::jobs::metrics::{Metrics, SPECS};
 use flux_prometheus::collectors::{self, Jobs};
 use flux_prometheus::config::SETTINGS;
-use flux_prometheus::exposition::collected;
+use flux_prometheus::exposition::{Families, collected};
 use flux_prometheus::http::Counts;
 use flux_prometheus::job::Table;
 use instance::{Instance, scrape, skip, wait_for};
@@ -49,9 +49,9 @@ fn metrics() {
 /// Values of a label, and what is at `/autoscale`, are a promise as well.
 #[test]
 fn paths_and_fields() {
-    let registry = Registry::new();
-    Counts::register(&registry).expect("an empty registry");
-    let families = registry.gather();
+    let families = Families::default();
+    Counts::register(&families).expect("nothing else is there");
+    let families = families.gather();
     let requests =
         families.iter().find(|f| f.name().ends_with("_requests_total"));
     let labels = requests.unwrap().get_metric().iter().map(|m| m.get_label());
@@ -133,9 +133,9 @@ fn families_of_jobs_are_as_specified() {
 /// The families that are not made from our specs: all have a sample as soon
 /// as they are registered.
 fn of_crates() -> Vec<MetricFamily> {
-    let registry = Registry::new();
-    Counts::register(&registry).expect("an empty registry");
-    registry.gather()
+    let families = Families::default();
+    Counts::register(&families).expect("nothing else is there");
+    families.gather()
 }
 
 fn of_spec(spec: &Spec) -> Row {

@@ -18,7 +18,7 @@ fn compare(name: &str) {
     let created = Created::default();
     families.write_text(Format::Text, |_| true, &created, &mut page).unwrap();
     // the crate that the registry is from says the same
-    let gathered = families.registry().gather();
+    let gathered = families.gather();
     let crates = TextEncoder::new().encode_to_string(&gathered).unwrap();
     assert_eq!(page, crates);
     let path = recording::path(&format!("{name}.prom"));

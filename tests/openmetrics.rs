@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use flux_prometheus::collectors;
 use flux_prometheus::exposition::{
-    Created, Families, Family, Format, Source, Spec,
+    Created, Families, Format, Parts, Source, Spec,
 };
 use flux_prometheus::http::Counts;
 use flux_prometheus::job::histogram::{DEFAULT_BOUNDS, Histogram};
@@ -36,7 +36,7 @@ impl Page {
             let [mut text, mut slowly] = [String::new(), String::new()];
             families.write_text(format, |_| true, &created, &mut text).unwrap();
             // by way of the registry it is the same
-            let gathered = families.registry().gather();
+            let gathered = families.gather();
             format.encode(&gathered, &created, &mut slowly).unwrap();
             assert_eq!(text, slowly, "{name}");
             text
@@ -64,7 +64,7 @@ impl Source for Catalogue {
         collectors::SPECS.concat()
     }
 
-    fn show(&self) -> Vec<Family> {
+    fn show(&self, parts: &mut Parts) {
         let mut histogram = Histogram::new(DEFAULT_BOUNDS.into());
         histogram.observe(0.1);
         histogram.observe(1e9);
@@ -93,7 +93,7 @@ impl Source for Catalogue {
             }
             families.push(family);
         }
-        families
+        parts.add(families);
     }
 }
 
@@ -104,7 +104,7 @@ fn pages() -> Vec<Page> {
     );
     let families = Families::default();
     families.register(Catalogue).unwrap();
-    Counts::register(families.registry()).unwrap();
+    Counts::register(&families).unwrap();
     pages.push(Page::new("catalogue", &families));
     // what no metric of ours is like
     let odd = Opts::new("odd", "A \\ and a \"quote\"\nand a line.")

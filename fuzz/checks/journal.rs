@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use flux_prometheus::collectors::Jobs;
 use flux_prometheus::collectors::jobs::metrics::Metrics;
-use flux_prometheus::exposition::{Created, Families, Format};
+use flux_prometheus::exposition::{Created, Families, Format, Page};
 use flux_prometheus::job::resources::Allocation;
 use flux_prometheus::job::{Table, Time};
 use flux_prometheus::resource::{Requires, Status};
@@ -28,6 +28,7 @@ pub fn check(data: &[u8]) {
     let of = clock.clone();
     let metrics = Metrics::with_clock(&jobs, move || *of.lock().unwrap());
     families.register(metrics).unwrap();
+    let mut pages = [Format::Text, Format::OpenMetrics].map(Page::new);
     jobs.lock().begin();
     for (i, line) in (0_u32..).zip(text.lines()) {
         let now = Time::from_secs(1.7e9 + f64::from(i));
@@ -59,7 +60,7 @@ pub fn check(data: &[u8]) {
             "scrape" => {
                 drop(table);
                 *clock.lock().unwrap() = now;
-                page(&families);
+                page(&families, &mut pages);
                 continue;
             }
             _ if is_huge(line) => continue,
@@ -76,14 +77,16 @@ pub fn check(data: &[u8]) {
 }
 
 /// What is kept of the last page does not show in this one.
-fn page(families: &Families) {
-    let gathered = families.registry().gather();
+fn page(families: &Families, pages: &mut [Page]) {
+    let gathered = families.gather();
     let created = Created::at(1.7e9);
-    for format in [Format::Text, Format::OpenMetrics] {
-        let [mut text, mut anew] = [String::new(), String::new()];
-        families.write_text(format, |_| true, &created, &mut text).unwrap();
+    for (format, page) in
+        [Format::Text, Format::OpenMetrics].into_iter().zip(pages)
+    {
+        page.update(families, |_: &str| true, &created).unwrap();
+        let mut anew = String::new();
         format.encode(&gathered, &created, &mut anew).unwrap();
-        assert_eq!(text, anew);
+        assert_eq!(std::str::from_utf8(page.text()).unwrap(), anew);
     }
     strict::both(&gathered);
 }

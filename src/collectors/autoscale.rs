@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::family::{Family, Spec};
 use super::health::Health;
 use super::{Context, Jobs, now};
-use crate::exposition::Source;
+use crate::exposition::{Parts, Source};
 use crate::flux::Result;
 use crate::job::demand::Demand;
 use crate::job::resources::Sizes;
@@ -59,8 +59,11 @@ macro_rules! of_queue {
     };
 }
 
-/// How many of the numbers there are for queues as well.
-const SHARED: usize = 10;
+/// How many of the numbers there are for queues as well: first those that
+/// change by events, then those that grow between them.
+const SHARED: usize = STEADY + GROWING;
+const STEADY: usize = 8;
+const GROWING: usize = 2;
 
 const INSTANCE: [Spec; SHARED] = [
     Spec::gauge("flux_autoscale_pending_jobs", &[], PENDING),
@@ -69,10 +72,10 @@ const INSTANCE: [Spec; SHARED] = [
     Spec::gauge("flux_autoscale_cores_wanted", &[], CORES),
     Spec::gauge("flux_autoscale_gpus_wanted", &[], GPUS),
     Spec::gauge("flux_autoscale_largest_pending_nodes", &[], LARGEST),
-    Spec::gauge("flux_autoscale_oldest_pending_seconds", &[], OLDEST),
-    Spec::gauge("flux_autoscale_idle_seconds", &[], IDLE),
     Spec::gauge("flux_autoscale_impossible_jobs", &[], IMPOSSIBLE),
     Spec::gauge("flux_autoscale_impossible_nodes", &[], IMPOSSIBLE_NODES),
+    Spec::gauge("flux_autoscale_oldest_pending_seconds", &[], OLDEST),
+    Spec::gauge("flux_autoscale_idle_seconds", &[], IDLE),
 ];
 const FREE_NODES: Spec = Spec::gauge("flux_autoscale_free_nodes", &[], FREE);
 const QUEUES: [Spec; SHARED] = [
@@ -86,11 +89,6 @@ const QUEUES: [Spec; SHARED] = [
         "As flux_autoscale_largest_pending_nodes"
     ),
     of_queue!(
-        "flux_queue_oldest_pending_seconds",
-        "As flux_autoscale_oldest_pending_seconds"
-    ),
-    of_queue!("flux_queue_idle_seconds", "As flux_autoscale_idle_seconds"),
-    of_queue!(
         "flux_queue_impossible_jobs",
         "As flux_autoscale_impossible_jobs"
     ),
@@ -98,6 +96,11 @@ const QUEUES: [Spec; SHARED] = [
         "flux_queue_impossible_nodes",
         "As flux_autoscale_impossible_nodes"
     ),
+    of_queue!(
+        "flux_queue_oldest_pending_seconds",
+        "As flux_autoscale_oldest_pending_seconds"
+    ),
+    of_queue!("flux_queue_idle_seconds", "As flux_autoscale_idle_seconds"),
 ];
 
 /// What is exposed here.
@@ -124,7 +127,9 @@ pub fn start(context: &Context) -> Result<()> {
     let context = context.clone();
     context.scope.clone().every(INTERVAL, move || {
         let mut table = context.jobs.lock();
-        table.settle(now());
+        if !table.is_settled() {
+            table.settle(now());
+        }
         let there = known(&table);
         drop(table);
         match there {
@@ -139,9 +144,9 @@ fn known(table: &Table) -> bool {
     table.synced() && table.totals().nodes.known()
 }
 
-struct Metrics {
-    jobs: Jobs,
-    health: Arc<Health>,
+pub(super) struct Metrics {
+    pub(super) jobs: Jobs,
+    pub(super) health: Arc<Health>,
 }
 
 impl Source for Metrics {
@@ -149,18 +154,39 @@ impl Source for Metrics {
         SPECS.into()
     }
 
-    fn show(&self) -> Vec<Family> {
+    fn show(&self, parts: &mut Parts) {
         let table = self.jobs.lock();
-        match self.health.up() && known(&table) {
-            true => families(&table, now()),
+        let version = table.version() + self.health.turns();
+        let known = self.health.up() && known(&table);
+        parts.keep(version, || match known {
+            true => {
+                let mut all = families(&table, 0, |numbers| numbers.steady());
+                all.push(free(&table));
+                all
+            }
             false => Vec::new(),
-        }
+        });
+        let now = now();
+        let growing = |numbers: &Numbers| numbers.growing(now);
+        parts.add(match known {
+            true => families(&table, STEADY, growing),
+            false => Vec::new(),
+        });
     }
 }
 
-fn families(table: &Table, now: Time) -> Vec<Family> {
+/// Those of the instance and of queues, from the `first` of [`SHARED`] on.
+fn families<const N: usize>(
+    table: &Table,
+    first: usize,
+    values: impl Fn(&Numbers) -> [f64; N],
+) -> Vec<Family> {
+    let of = |specs: &[Spec; SHARED]| {
+        let specs = specs[first..first + N].iter().copied();
+        specs.map(Spec::family).collect::<Vec<_>>()
+    };
+    let (mut families, mut queues) = (of(&INSTANCE), of(&QUEUES));
     let totals = table.totals();
-    let mut queues = QUEUES.map(Spec::family);
     let nothing = Demand::default();
     let mut demand = Demand::default();
     let (mut running, mut allocated) = (0, Sizes::default());
@@ -172,7 +198,7 @@ fn families(table: &Table, now: Time) -> Vec<Family> {
             allocated: queue.allocated(),
             idle: queue.idle,
         };
-        for (family, value) in queues.iter_mut().zip(own.values(now)) {
+        for (family, value) in queues.iter_mut().zip(values(&own)) {
             family.add(&[&queue.name], value);
         }
         demand.merge(own.demand);
@@ -182,14 +208,18 @@ fn families(table: &Table, now: Time) -> Vec<Family> {
     let in_use = totals.nodes.in_use();
     let idle = totals.idle;
     let all = Numbers { demand: &demand, running, in_use, allocated, idle };
-    let mut instance = INSTANCE.map(Spec::family);
-    for (family, value) in instance.iter_mut().zip(all.values(now)) {
+    for (family, value) in families.iter_mut().zip(values(&all)) {
         family.add(&[], value);
     }
+    families.extend(queues);
+    families
+}
+
+fn free(table: &Table) -> Family {
+    let nodes = table.totals().nodes.all().nodes;
     let mut free = FREE_NODES.family();
-    let nodes = totals.nodes.all().nodes;
     free.add(&[], nodes[NodeState::Free as usize] as f64);
-    instance.into_iter().chain([free]).chain(queues).collect()
+    free
 }
 
 /// Of the instance, or of a queue.
@@ -201,11 +231,10 @@ struct Numbers<'a> {
     idle: Option<Time>,
 }
 
+/// In the order of [`INSTANCE`] and [`QUEUES`].
 impl Numbers<'_> {
-    /// In the order of [`INSTANCE`] and [`QUEUES`].
-    fn values(&self, now: Time) -> [f64; SHARED] {
-        let Self { demand, running, in_use, allocated, idle } = self;
-        let since = |time: Option<Time>| time.map_or(0.0, |t| now.since(t));
+    fn steady(&self) -> [f64; STEADY] {
+        let Self { demand, running, in_use, allocated, .. } = self;
         [
             demand.jobs as f64,
             (running + demand.jobs) as f64,
@@ -213,10 +242,13 @@ impl Numbers<'_> {
             (allocated.cores + demand.sizes.cores) as f64,
             (allocated.gpus + demand.sizes.gpus) as f64,
             f64::from(demand.largest().unwrap_or(0)),
-            since(demand.oldest()),
-            since(*idle),
             demand.impossible_jobs as f64,
             demand.impossible_nodes as f64,
         ]
+    }
+
+    fn growing(&self, now: Time) -> [f64; GROWING] {
+        let since = |time: Option<Time>| time.map_or(0.0, |t| now.since(t));
+        [since(self.demand.oldest()), since(self.idle)]
     }
 }

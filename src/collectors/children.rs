@@ -31,12 +31,12 @@ use self::metrics::DROPPED;
 pub use self::metrics::{NAMED, SPECS, names};
 pub use self::report::{Level, MAX_DEPTH, Report, Results, finished};
 pub use self::store::{MAX_NAMED, Refused, Store};
-use super::family::{Family, Spec};
-use super::{Context, Jobs, now, parse};
-use crate::exposition::Source;
+use super::family::Spec;
+use super::{Context, Jobs, Versioned, now, parse};
+use crate::exposition::{Parts, Source};
 use crate::flux::{Error, Request, Result, Role};
 use crate::job::state::State;
-use crate::job::{JobId, id::f58};
+use crate::job::{JobId, Table, id::f58};
 
 /// How often what is over is forgotten, beside when it is looked at.
 const INTERVAL: f64 = 10.0;
@@ -54,26 +54,28 @@ const REASONS: [&str; 3] = ["invalid", "denied", "full"];
 /// What instances below this one told, shared with the thread that serves
 /// scrapes, and with the collector that tells the parent of it.
 #[derive(Clone, Default)]
-pub struct Tree(Arc<Mutex<Store>>);
+pub struct Tree(Arc<Mutex<Versioned<Store>>>);
 
 impl Tree {
-    fn lock(&self) -> MutexGuard<'_, Store> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, Versioned<Store>> {
         // a panic while it was held stops this collector
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The sums over what is below this instance, by depth.
     pub fn levels(&self, jobs: &Jobs) -> Vec<Level> {
-        self.settled(jobs).levels()
+        self.settled(&jobs.lock()).levels()
     }
 
     /// What there is, without what is over.
-    fn settled(&self, jobs: &Jobs) -> MutexGuard<'_, Store> {
-        let table = jobs.lock();
+    fn settled(&self, table: &Table) -> MutexGuard<'_, Versioned<Store>> {
+        let now = Instant::now();
         let mut store = self.lock();
         // a table that is being filled does not know yet who has ended
-        let synced = table.synced();
-        store.settle(Instant::now(), |job| !synced || table.has(job));
+        let active = |job| !table.synced() || table.has(job);
+        if !store.is_settled(now, active) {
+            store.settle(now, active);
+        }
         store
     }
 }
@@ -111,7 +113,7 @@ pub fn start(context: &Context) -> Result<()> {
     })?;
     let health = context.health.clone();
     context.scope.every(INTERVAL, move || {
-        drop(tree.settled(&jobs));
+        drop(tree.settled(&jobs.lock()));
         users.settle();
         health.report(handle, Ok(()));
     })
@@ -224,10 +226,10 @@ fn userid(reply: &str) -> Result<u32> {
     Ok(reply.job.userid)
 }
 
-struct Metrics {
-    jobs: Jobs,
-    tree: Tree,
-    dropped: Arc<[AtomicU64; REASONS.len()]>,
+pub(super) struct Metrics {
+    pub(super) jobs: Jobs,
+    pub(super) tree: Tree,
+    pub(super) dropped: Arc<[AtomicU64; REASONS.len()]>,
 }
 
 impl Source for Metrics {
@@ -235,22 +237,24 @@ impl Source for Metrics {
         SPECS.into()
     }
 
-    fn show(&self) -> Vec<Family> {
-        let store = self.tree.settled(&self.jobs);
-        let (below, parts) = (store.levels(), store.parts());
-        drop(store);
+    fn show(&self, parts: &mut Parts) {
         let table = self.jobs.lock();
-        let own = Level::of(&table);
-        let counted = table.has_synced().then(|| finished(&table));
-        drop(table);
-        let mut families = metrics::show(own.as_ref(), counted, &below);
-        families.extend(metrics::show_named(&parts));
-        let mut dropped = DROPPED.family();
-        for (reason, count) in REASONS.iter().zip(self.dropped.iter()) {
-            dropped.add(&[reason], count.load(Relaxed) as f64);
-        }
-        families.push(dropped);
-        families
+        let store = self.tree.settled(&table);
+        parts.keep(table.version() + store.version(), || {
+            let own = Level::of(&table);
+            let counted = table.has_synced().then(|| finished(&table));
+            metrics::show(own.as_ref(), counted, &store.levels())
+        });
+        parts.keep(store.version(), || metrics::show_named(&store.parts()));
+        drop((table, store));
+        let counts = self.dropped.each_ref().map(|n| n.load(Relaxed));
+        parts.keep(counts.iter().sum(), || {
+            let mut dropped = DROPPED.family();
+            for (reason, count) in REASONS.iter().zip(counts) {
+                dropped.add(&[reason], count as f64);
+            }
+            vec![dropped]
+        });
     }
 }
 

@@ -11,11 +11,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::Context;
-use super::family::{Family, Spec};
+use super::family::Spec;
+use super::{Context, Versioned};
 use crate::custom::request::parse;
-use crate::custom::{Publisher, Reason, Refusal, Store};
-use crate::exposition::Source;
+use crate::custom::{Publisher, Reason, Refusal, Settings, Store};
+use crate::exposition::{Parts, Source};
 use crate::flux::{Error, Level, Request, Result, Role};
 
 /// How often it is looked after what has expired and what was refused.
@@ -44,12 +44,7 @@ pub const SPECS: &[Spec] = &[SERIES, UPDATES, DROPPED];
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
     let handle = context.scope.handle();
-    let custom = Custom(Arc::new(Inner {
-        began: Instant::now(),
-        store: Mutex::new(Store::new(context.config.custom.clone())),
-        taken: AtomicU64::new(0),
-        dropped: Default::default(),
-    }));
+    let custom = Custom::new(context.config.custom.clone());
     context.register(custom.clone())?;
 
     let name = handle.name();
@@ -78,8 +73,7 @@ pub fn start(context: &Context) -> Result<()> {
     });
     let health = context.health.clone();
     context.scope.every(INTERVAL, move || {
-        let now = custom.now();
-        custom.store().expire(now);
+        drop(custom.present());
         // those who want no answer are not told
         let (count, last) = (refused.count.take(), refused.last.take());
         if count > 0 {
@@ -106,21 +100,40 @@ fn publisher(request: &Request) -> Result<Publisher> {
 
 /// What is published, shared with the thread that serves scrapes.
 #[derive(Clone)]
-struct Custom(Arc<Inner>);
+pub(super) struct Custom(Arc<Inner>);
 
 struct Inner {
     /// The clock that times to live are measured with.
     began: Instant,
-    store: Mutex<Store>,
+    store: Mutex<Versioned<Store>>,
     taken: AtomicU64,
     /// By reason.
     dropped: [AtomicU64; Reason::ALL.len()],
 }
 
 impl Custom {
-    fn store(&self) -> MutexGuard<'_, Store> {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self(Arc::new(Inner {
+            began: Instant::now(),
+            store: Mutex::new(Versioned::new(Store::new(settings))),
+            taken: AtomicU64::new(0),
+            dropped: Default::default(),
+        }))
+    }
+
+    pub(super) fn store(&self) -> MutexGuard<'_, Versioned<Store>> {
         // a panic while it was held stops this collector
         self.0.store.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What has not expired.
+    fn present(&self) -> MutexGuard<'_, Versioned<Store>> {
+        let now = self.now();
+        let mut store = self.store();
+        if store.expires(now) {
+            store.expire(now);
+        }
+        store
     }
 
     fn now(&self) -> f64 {
@@ -135,7 +148,12 @@ impl Custom {
                         (prometheus.custom-guests)";
             return Err(Error::new(libc::EPERM, text));
         }
-        let taken = parse(request.payload()?).and_then(|updates| {
+        self.take(by, request.payload()?)
+    }
+
+    /// Takes updates of one publisher.
+    pub(super) fn take(&self, by: Publisher, payload: &str) -> Result<()> {
+        let taken = parse(payload).and_then(|updates| {
             let count = updates.len();
             let now = self.now();
             self.store().apply(by, updates, now).map(|()| count)
@@ -163,21 +181,26 @@ impl Source for Custom {
         SPECS.into()
     }
 
-    fn show(&self) -> Vec<Family> {
-        let now = self.now();
-        let mut store = self.store();
-        store.expire(now);
-        let mut families = store.show();
-        let mut series = SERIES.family();
-        series.add(&[], store.used().series as f64);
+    fn show(&self, parts: &mut Parts) {
+        let store = self.present();
+        parts.keep(store.version(), || {
+            let mut families = store.show();
+            let mut series = SERIES.family();
+            series.add(&[], store.used().series as f64);
+            families.push(series);
+            families
+        });
         drop(store);
-        let mut updates = UPDATES.family();
-        updates.add(&[], self.0.taken.load(Relaxed) as f64);
-        let mut dropped = DROPPED.family();
-        for (reason, count) in Reason::ALL.iter().zip(&self.0.dropped) {
-            dropped.add(&[reason.as_str()], count.load(Relaxed) as f64);
-        }
-        families.extend([series, updates, dropped]);
-        families
+        let taken = self.0.taken.load(Relaxed);
+        let counts = self.0.dropped.each_ref().map(|n| n.load(Relaxed));
+        parts.keep(taken + counts.iter().sum::<u64>(), || {
+            let mut updates = UPDATES.family();
+            updates.add(&[], taken as f64);
+            let mut dropped = DROPPED.family();
+            for (reason, count) in Reason::ALL.iter().zip(counts) {
+                dropped.add(&[reason.as_str()], count as f64);
+            }
+            vec![updates, dropped]
+        });
     }
 }

@@ -9,9 +9,9 @@ use super::family::{Family, Spec};
 use super::health::Health;
 use super::process::{self, Process};
 use super::{Context, Jobs};
-use crate::exposition::Source;
+use crate::exposition::{Parts, Source};
 use crate::flux::Result;
-use crate::job::ProblemKind;
+use crate::job::{ProblemKind, Table};
 
 /// How often the reactor shows that it is alive.
 const INTERVAL: f64 = 5.0;
@@ -106,10 +106,10 @@ pub fn start(context: &Context) -> Result<()> {
     context.scope.every(INTERVAL, move || health.report(handle, Ok(())))
 }
 
-struct Metrics {
-    flux_core: String,
-    jobs: Jobs,
-    all: Arc<[Arc<Health>]>,
+pub(super) struct Metrics {
+    pub(super) flux_core: String,
+    pub(super) jobs: Jobs,
+    pub(super) all: Arc<[Arc<Health>]>,
 }
 
 impl Source for Metrics {
@@ -117,37 +117,46 @@ impl Source for Metrics {
         SPECS[process::SPECS.len()..].into()
     }
 
-    fn show(&self) -> Vec<Family> {
-        let mut info = BUILD_INFO.family();
-        info.add(&[env!("CARGO_PKG_VERSION"), &self.flux_core], 1.0);
-        let (mut up, mut errors) = (UP.family(), ERRORS.family());
-        let mut last_success = LAST_SUCCESS.family();
-        let mut dropped = DROPPED.family();
-        for health in self.all.iter() {
-            let labels = [health.name()];
-            up.add(&labels, f64::from(u8::from(health.up())));
-            errors.add(&labels, health.errors() as f64);
-            last_success.add(&labels, health.last_success());
-            dropped.add(&labels, health.dropped() as f64);
-        }
-        let mut families = vec![info, up, errors, last_success, dropped];
-        families.extend(self.journal());
-        families
+    fn show(&self, parts: &mut Parts) {
+        let all = || self.all.iter();
+        let troubles = |h: &Arc<Health>| h.turns() + h.errors() + h.dropped();
+        parts.keep(all().map(troubles).sum(), || self.troubles());
+        parts.keep(all().map(|h| h.successes()).sum(), || {
+            let mut last_success = LAST_SUCCESS.family();
+            for health in all() {
+                last_success.add(&[health.name()], health.last_success());
+            }
+            vec![last_success]
+        });
+        let table = self.jobs.lock();
+        parts.keep(table.version(), || journal(&table).into());
     }
 }
 
 impl Metrics {
-    fn journal(&self) -> [Family; 4] {
-        let (mut events, mut lag) = (EVENTS.family(), LAG.family());
-        let (mut resyncs, mut malformed) =
-            (RESYNCS.family(), MALFORMED.family());
-        let table = self.jobs.lock();
-        events.add(&[], table.events() as f64);
-        lag.add(&[], table.lag());
-        resyncs.add(&[], table.resyncs() as f64);
-        for (kind, count) in ProblemKind::ALL.iter().zip(table.problems()) {
-            malformed.add(&[kind.as_str()], count as f64);
+    fn troubles(&self) -> Vec<Family> {
+        let mut info = BUILD_INFO.family();
+        info.add(&[env!("CARGO_PKG_VERSION"), &self.flux_core], 1.0);
+        let [mut up, mut errors, mut dropped] =
+            [UP, ERRORS, DROPPED].map(Spec::family);
+        for health in self.all.iter() {
+            let labels = [health.name()];
+            up.add(&labels, f64::from(u8::from(health.up())));
+            errors.add(&labels, health.errors() as f64);
+            dropped.add(&labels, health.dropped() as f64);
         }
-        [events, lag, resyncs, malformed]
+        vec![info, up, errors, dropped]
     }
+}
+
+fn journal(table: &Table) -> [Family; 4] {
+    let [mut events, mut lag, mut resyncs, mut malformed] =
+        [EVENTS, LAG, RESYNCS, MALFORMED].map(Spec::family);
+    events.add(&[], table.events() as f64);
+    lag.add(&[], table.lag());
+    resyncs.add(&[], table.resyncs() as f64);
+    for (kind, count) in ProblemKind::ALL.iter().zip(table.problems()) {
+        malformed.add(&[kind.as_str()], count as f64);
+    }
+    [events, lag, resyncs, malformed]
 }

@@ -1,6 +1,9 @@
 //! How a collector is doing, for the exporter's own metrics and stats-get.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -13,9 +16,11 @@ use crate::flux::{Error, Handle, Level, Result};
 /// Written by the module's thread, read by scrapes.
 pub struct Health {
     name: &'static str,
-    up: AtomicBool,
+    /// How often it began to answer, or ceased to: odd while it does.
+    turns: AtomicU64,
     errors: AtomicU64,
     dropped: AtomicU64,
+    successes: AtomicU64,
     last_success: AtomicU64,
     problem: Mutex<Option<String>>,
 }
@@ -25,9 +30,10 @@ impl Health {
     pub fn new(name: &'static str) -> Self {
         Self {
             name,
-            up: AtomicBool::new(false),
+            turns: AtomicU64::new(0),
             errors: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            successes: AtomicU64::new(0),
             last_success: AtomicU64::new(0),
             problem: Mutex::new(None),
         }
@@ -40,7 +46,18 @@ impl Health {
 
     /// Whether its source answered when last asked.
     pub fn up(&self) -> bool {
-        self.up.load(Relaxed)
+        self.turns() % 2 == 1
+    }
+
+    /// How often that changed.
+    pub fn turns(&self) -> u64 {
+        self.turns.load(Relaxed)
+    }
+
+    fn set_up(&self, up: bool) {
+        if self.up() != up {
+            self.turns.fetch_add(1, Relaxed);
+        }
     }
 
     /// How many times something went wrong.
@@ -58,6 +75,11 @@ impl Health {
         self.dropped.fetch_add(series, Relaxed);
     }
 
+    /// How often its source answered. To be read before when it last did.
+    pub fn successes(&self) -> u64 {
+        self.successes.load(Acquire)
+    }
+
     /// When its source last answered, in seconds since the epoch; 0 is never.
     pub fn last_success(&self) -> f64 {
         f64::from_bits(self.last_success.load(Relaxed))
@@ -71,16 +93,22 @@ impl Health {
         }
     }
 
-    fn succeed(&self, handle: Handle) {
+    /// The source answered.
+    pub(super) fn hear(&self) {
         self.last_success.store(now().as_secs().to_bits(), Relaxed);
-        self.up.store(true, Relaxed);
+        self.successes.fetch_add(1, Release);
+        self.set_up(true);
+    }
+
+    fn succeed(&self, handle: Handle) {
+        self.hear();
         if self.set_problem(None).is_some() {
             handle.log(Level::Info, &format!("{}: recovered", self.name));
         }
     }
 
     fn fail(&self, handle: Handle, error: &Error) {
-        self.up.store(false, Relaxed);
+        self.set_up(false);
         self.count_error();
         let before = self.set_problem(Some(error.text.clone()));
         if before.as_deref() != Some(&error.text) {
@@ -92,7 +120,7 @@ impl Health {
     /// The source is not there at the moment, which is no error of this
     /// collector's; maybe it is known why.
     pub fn down(&self, why: Option<&str>) {
-        self.up.store(false, Relaxed);
+        self.set_up(false);
         if let Some(why) = why {
             self.set_problem(Some(why.into()));
         }
@@ -105,7 +133,7 @@ impl Health {
 
     /// The collector panicked and is out of service.
     pub fn panicked(&self) {
-        self.up.store(false, Relaxed);
+        self.set_up(false);
         self.count_error();
         self.set_problem(Some(
             "failed, see the log: the module has to be loaded again".into(),

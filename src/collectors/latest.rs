@@ -1,17 +1,22 @@
 //! The latest answer of a source that is polled, shown while it answers.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::Context;
 use super::family::{Family, Spec};
 use super::health::Health;
-use crate::exposition::Source;
+use super::{Context, Versioned};
+use crate::exposition::{Parts, Source};
 use crate::flux::Result;
 
-/// Where a poll puts its latest answer, and a scrape finds it.
-pub struct Latest<T>(Arc<Mutex<Option<T>>>);
+/// Where a poll puts its latest answer, as families that a scrape finds.
+pub struct Latest<T> {
+    families: Shared,
+    show: fn(&T) -> Vec<Family>,
+}
 
-impl<T: Send + 'static> Latest<T> {
+type Shared = Arc<Mutex<Versioned<Vec<Family>>>>;
+
+impl<T> Latest<T> {
     /// Registers families that `show` makes of the latest answer. They go
     /// away with the source: a number that nobody vouches for any more is
     /// not shown.
@@ -20,40 +25,53 @@ impl<T: Send + 'static> Latest<T> {
         specs: &'static [Spec],
         show: fn(&T) -> Vec<Family>,
     ) -> Result<Self> {
-        let latest = Arc::new(Mutex::new(None));
-        context.register(Metrics {
-            specs,
-            latest: latest.clone(),
-            health: context.health.clone(),
-            show,
-        })?;
-        Ok(Self(latest))
+        let (latest, metrics) = Self::new(specs, &context.health, show);
+        context.register(metrics)?;
+        Ok(latest)
+    }
+
+    pub(super) fn new(
+        specs: &'static [Spec],
+        health: &Arc<Health>,
+        show: fn(&T) -> Vec<Family>,
+    ) -> (Self, Metrics) {
+        let (families, health) = (Shared::default(), health.clone());
+        let metrics = Metrics { specs, families: families.clone(), health };
+        (Self { families, show }, metrics)
     }
 
     /// Replaces the latest answer, as a whole.
     pub fn set(&self, answer: T) {
-        let mut latest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *latest = Some(answer);
+        let families = (self.show)(&answer);
+        let mut latest = lock(&self.families);
+        if *families != **latest {
+            **latest = families;
+        }
     }
 }
 
-struct Metrics<T> {
+pub(super) struct Metrics {
     specs: &'static [Spec],
-    latest: Arc<Mutex<Option<T>>>,
+    families: Shared,
     health: Arc<Health>,
-    show: fn(&T) -> Vec<Family>,
 }
 
-impl<T: Send + 'static> Source for Metrics<T> {
+impl Source for Metrics {
     fn specs(&self) -> Vec<Spec> {
         self.specs.into()
     }
 
-    fn show(&self) -> Vec<Family> {
-        if !self.health.up() {
-            return Vec::new();
-        }
-        let latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        latest.as_ref().map(self.show).unwrap_or_default()
+    fn show(&self, parts: &mut Parts) {
+        let latest = lock(&self.families);
+        parts.keep(latest.version() + self.health.turns(), || {
+            match self.health.up() {
+                true => latest.to_vec(),
+                false => Vec::new(),
+            }
+        });
     }
+}
+
+fn lock(families: &Shared) -> MutexGuard<'_, Versioned<Vec<Family>>> {
+    families.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,7 +13,7 @@ use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::family::{Family, Spec};
-use crate::exposition::Source;
+use crate::exposition::{Parts, Source};
 
 /// How old the numbers may be that take a walk through /proc.
 const MAX_AGE: Duration = Duration::from_secs(1);
@@ -63,7 +63,7 @@ pub const SPECS: &[Spec] = &[
 pub struct Process {
     /// When it started, in seconds since 1970.
     start_time: Option<f64>,
-    latest: Mutex<Option<(Instant, Sample)>>,
+    latest: Mutex<Latest>,
 }
 
 impl Process {
@@ -76,17 +76,19 @@ impl Process {
             start_time: booted
                 .zip(sample.stat.as_ref())
                 .map(|(booted, stat)| booted + stat.started),
-            latest: Mutex::new(Some((Instant::now(), sample))),
+            latest: Mutex::new(Latest { at: Instant::now(), nth: 0, sample }),
         }
     }
 
-    fn sample(&self) -> Sample {
+    /// The latest sample, and which one that is.
+    fn sample(&self) -> (u64, Sample) {
         let mut latest =
             self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*latest {
-            Some((at, sample)) if at.elapsed() < MAX_AGE => *sample,
-            _ => latest.insert((Instant::now(), Sample::take())).1,
+        if latest.at.elapsed() >= MAX_AGE {
+            let (at, nth) = (Instant::now(), latest.nth + 1);
+            *latest = Latest { at, nth, sample: Sample::take() };
         }
+        (latest.nth, latest.sample)
     }
 }
 
@@ -101,13 +103,21 @@ impl Source for Process {
         SPECS.into()
     }
 
-    fn show(&self) -> Vec<Family> {
-        let Sample { open_fds, stat } = self.sample();
+    fn show(&self, parts: &mut Parts) {
         let cpu = clock_gettime(ClockId::ProcessCPUTime);
         let cpu = cpu.tv_sec as f64 + (cpu.tv_nsec / 1000) as f64 / 1e6;
-        let max_fds = getrlimit(Resource::Nofile).current;
+        let mut seconds = CPU.family();
+        seconds.add(&[], cpu);
+        parts.add([seconds]);
+        let (taken, sample) = self.sample();
+        parts.keep(taken, || self.families(sample));
+    }
+}
+
+impl Process {
+    fn families(&self, sample: Sample) -> Vec<Family> {
+        let Sample { open_fds, max_fds, stat } = sample;
         let values = [
-            (CPU, Some(cpu)),
             (OPEN_FDS, open_fds.map(|n| n as f64)),
             (MAX_FDS, max_fds.map(|n| n as f64)),
             (VIRTUAL_MEMORY, stat.map(|stat| stat.virtual_memory as f64)),
@@ -125,10 +135,17 @@ impl Source for Process {
     }
 }
 
-/// What was found in /proc, at one time.
+struct Latest {
+    at: Instant,
+    nth: u64,
+    sample: Sample,
+}
+
+/// What the kernel said, at one time.
 #[derive(Clone, Copy)]
 struct Sample {
     open_fds: Option<usize>,
+    max_fds: Option<u64>,
     stat: Option<Stat>,
 }
 
@@ -138,7 +155,11 @@ impl Sample {
         // counting them takes one more
         let fds = fs::read_dir("/proc/self/fd").ok();
         let open_fds = fds.map(|fds| fds.count().saturating_sub(1));
-        Self { open_fds, stat: stat.and_then(|text| parse_stat(&text)) }
+        Self {
+            open_fds,
+            max_fds: getrlimit(Resource::Nofile).current,
+            stat: stat.and_then(|text| parse_stat(&text)),
+        }
     }
 }
 
@@ -185,11 +206,12 @@ fn parse_boot_time(text: &str) -> Option<f64> {
 mod tests {
     use super::super::testing::series;
     use super::*;
+    use crate::exposition::shown;
 
     #[test]
     fn processor_time_has_fractions_and_moves() {
         let process = Process::new();
-        let cpu = || series(process.show())["process_cpu_seconds_total"];
+        let cpu = || series(shown(&process))["process_cpu_seconds_total"];
         let first = cpu();
         let mut later = first;
         while later == first {
@@ -201,7 +223,7 @@ mod tests {
     #[test]
     fn it_is_this_process() {
         let file = fs::File::open("/proc/self/stat").unwrap();
-        let shown = series(Process::new().show());
+        let shown = series(shown(&Process::new()));
         assert_eq!(shown.len(), SPECS.len());
         let fds = fs::read_dir("/proc/self/fd").unwrap().count() as f64;
         // other tests of this process open and close some
@@ -220,13 +242,12 @@ mod tests {
     #[test]
     fn proc_is_walked_once_a_second_at_most() {
         let process = Process::new();
-        let mut known = process.sample();
-        known.open_fds = Some(12_345);
-        *process.latest.lock().unwrap() = Some((Instant::now(), known));
-        assert_eq!(series(process.show())["process_open_fds"], 12_345.0);
+        process.latest.lock().unwrap().sample.open_fds = Some(12_345);
+        process.latest.lock().unwrap().at = Instant::now();
+        assert_eq!(series(shown(&process))["process_open_fds"], 12_345.0);
         let old = Instant::now().checked_sub(MAX_AGE).unwrap();
-        *process.latest.lock().unwrap() = Some((old, known));
-        assert_ne!(series(process.show())["process_open_fds"], 12_345.0);
+        process.latest.lock().unwrap().at = old;
+        assert_ne!(series(shown(&process))["process_open_fds"], 12_345.0);
     }
 
     #[test]

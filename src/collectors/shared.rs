@@ -5,23 +5,25 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::Versioned;
 use crate::job::{Table, Time};
 
 /// The table of jobs, shared with the thread that serves scrapes.
 #[derive(Clone)]
 pub struct Jobs {
-    table: Arc<Mutex<Table>>,
+    table: Arc<Mutex<Versioned<Table>>>,
     failed: Arc<AtomicBool>,
 }
 
 impl Jobs {
     /// Shares a table.
     pub fn new(table: Table) -> Self {
-        Self { table: Arc::new(Mutex::new(table)), failed: Arc::default() }
+        let table = Arc::new(Mutex::new(Versioned::new(table)));
+        Self { table, failed: Arc::default() }
     }
 
     /// The table, for as long as the result lives: keep that short.
-    pub fn lock(&self) -> MutexGuard<'_, Table> {
+    pub fn lock(&self) -> MutexGuard<'_, Versioned<Table>> {
         // A panic while it was held stops its collector, which takes the
         // gauges away; the counters that remain are still the best there is.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)

@@ -9,14 +9,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
 use super::family::{Family, Spec};
 use super::round::TIMEOUT;
-use super::{Context, parse};
-use crate::exposition::Source;
+use super::{Context, Versioned, parse};
+use crate::exposition::{Parts, Source};
 use crate::flux::{Error, Result};
 use crate::stats::Entry;
 
@@ -52,11 +52,20 @@ pub fn start(context: &Context) -> Result<()> {
 
 /// What the last answers said of each entry, in their order.
 #[derive(Clone, Default)]
-struct Shown(Arc<Mutex<Vec<Option<Family>>>>);
+pub(super) struct Shown(Arc<Mutex<Versioned<Vec<Option<Family>>>>>);
 
 impl Shown {
-    fn change(&self, f: impl FnOnce(&mut Vec<Option<Family>>)) {
-        f(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    pub(super) fn lock(
+        &self,
+    ) -> MutexGuard<'_, Versioned<Vec<Option<Family>>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set(&self, i: usize, family: Option<Family>) {
+        let mut all = self.lock();
+        if all[i] != family {
+            all[i] = family;
+        }
     }
 }
 
@@ -65,15 +74,17 @@ impl Source for Shown {
         SPECS.into()
     }
 
-    fn show(&self) -> Vec<Family> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut families: Vec<_> = all.iter().flatten().cloned().collect();
-        let (good, bad) = (families.len(), all.len() - families.len());
-        let mut entries = ENTRIES.family();
-        entries.add(&["shown"], good as f64);
-        entries.add(&["missing"], bad as f64);
-        families.push(entries);
-        families
+    fn show(&self, parts: &mut Parts) {
+        let all = self.lock();
+        parts.keep(all.version(), || {
+            let mut families: Vec<_> = all.iter().flatten().cloned().collect();
+            let (good, bad) = (families.len(), all.len() - families.len());
+            let mut entries = ENTRIES.family();
+            entries.add(&["shown"], good as f64);
+            entries.add(&["missing"], bad as f64);
+            families.push(entries);
+            families
+        });
     }
 }
 
@@ -107,7 +118,7 @@ impl Stats {
         self.generation.set(generation);
         self.entries.replace(entries.to_vec());
         self.problems.borrow_mut().clear();
-        self.shown.change(|all| *all = vec![None; entries.len()]);
+        **self.shown.lock() = vec![None; entries.len()];
         if entries.is_empty() {
             self.report(false);
         }
@@ -176,7 +187,7 @@ impl Stats {
                 Err(problem) => (None, Some(problem)),
             };
             failed |= problem.is_some();
-            self.shown.change(|all| all[i] = family);
+            self.shown.set(i, family);
             match problem {
                 // who is not there is so for all of them
                 Some(problem) if answer.is_ok() || nth == 0 => {

@@ -182,9 +182,14 @@ impl Store {
         sum
     }
 
+    /// Whether there is something to let go of.
+    pub fn expires(&self, now: f64) -> bool {
+        now >= self.next
+    }
+
     /// Lets go of what was not refreshed in time.
     pub fn expire(&mut self, now: f64) {
-        if now >= self.next {
+        if self.expires(now) {
             self.remove(|series| series.until <= now);
             let families = self.families.values();
             let series = families.flat_map(|family| family.series.values());

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 
 use super::request::parse;
 use super::*;
-use crate::exposition::{Created, Families, Family, Format, Source, Spec};
+use crate::exposition::{
+    Created, Families, Family, Format, Parts, Source, Spec,
+};
 
 const OWNER: Publisher = None;
 const GUEST: Publisher = Some(1001);
@@ -32,8 +34,8 @@ fn page(store: &Store, format: Format) -> String {
         fn specs(&self) -> Vec<Spec> {
             vec![Spec::gauge("unused", &[], "Unused.")]
         }
-        fn show(&self) -> Vec<Family> {
-            self.0.lock().unwrap().clone()
+        fn show(&self, parts: &mut Parts) {
+            parts.add(self.0.lock().unwrap().clone());
         }
     }
     let families = Families::default();

@@ -14,10 +14,10 @@ pub(super) const PROCESS_START: &str = "process_start_time_seconds";
 ///
 /// A scraper takes a counter that has a later time than before for one that
 /// began anew, so a wrong time is worse than none.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Created {
     start: Option<f64>,
-    /// Shared with the copy that each rendering takes.
+    /// Shared with the copies that pages keep.
     named: Arc<BTreeMap<String, Option<f64>>>,
 }
 

@@ -7,6 +7,7 @@
 //! too, and shows the same to those who gather; what others register there is
 //! on the page as well.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -14,18 +15,7 @@ use prometheus::core::{Collector, Desc};
 use prometheus::proto::MetricFamily;
 use prometheus::{Registry, Result};
 
-use super::page::Page;
-use super::{Created, Family, Format, Spec};
-
-/// Keeps numbers, and shows them when asked.
-pub trait Source: Send + Sync + 'static {
-    /// What it may show.
-    fn specs(&self) -> Vec<Spec>;
-
-    /// What it shows at present; numbers that belong together are of one
-    /// moment.
-    fn show(&self) -> Vec<Family>;
-}
+use super::{Created, Family, Format, Page, Source, Spec, shown};
 
 /// What of the families is wanted. A function of their names wants exemplars
 /// of those that it likes.
@@ -52,18 +42,19 @@ pub struct Families(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     registry: Registry,
+    /// Whether others may register there what is no source.
+    open: AtomicBool,
     sources: Mutex<Vec<Arc<dyn Source>>>,
     /// The thread that is writing a page, for which the registry leaves out
     /// what the sources themselves have said.
     writing: Arc<Mutex<Option<ThreadId>>>,
-    /// One for each format.
-    pages: Mutex<[Page; Format::COUNT]>,
 }
 
 impl From<Registry> for Families {
     /// With what is registered there already.
     fn from(registry: Registry) -> Self {
-        Self(Arc::new(Inner { registry, ..Inner::default() }))
+        let open = AtomicBool::new(true);
+        Self(Arc::new(Inner { registry, open, ..Inner::default() }))
     }
 }
 
@@ -78,12 +69,19 @@ impl Families {
         Ok(())
     }
 
-    /// The registry, which has all of them.
+    /// The registry, which has all of them. Each page has to ask it from now
+    /// on, for others can register there too, and that takes a while.
     pub fn registry(&self) -> &Registry {
+        self.0.open.store(true, Relaxed);
         &self.0.registry
     }
 
-    /// The same as [`Families::write`], where the format is text.
+    /// All families, by the `prometheus` crate's means.
+    pub fn gather(&self) -> Vec<MetricFamily> {
+        self.0.registry.gather()
+    }
+
+    /// Appends to `text` what is wanted, where the format is one.
     pub fn write_text(
         &self,
         format: Format,
@@ -91,41 +89,26 @@ impl Families {
         created: &Created,
         text: &mut String,
     ) -> std::result::Result<(), String> {
-        let mut page = std::mem::take(text).into_bytes();
-        self.write(format, wanted, created, &mut page)?;
-        *text = String::from_utf8(page).map_err(|_| super::NO_TEXT)?;
+        let mut page = Page::new(format);
+        page.update(self, wanted, created)?;
+        let page =
+            std::str::from_utf8(page.text()).map_err(|_| super::NO_TEXT)?;
+        text.push_str(page);
         Ok(())
     }
 
-    /// Appends to `page` what is wanted. After an error it is of no use: half
-    /// an exposition is none.
-    pub fn write(
-        &self,
-        format: Format,
-        wanted: impl Select,
-        created: &Created,
-        page: &mut Vec<u8>,
-    ) -> std::result::Result<(), String> {
-        // first, for only one thread at a time may gather
-        let mut pages = lock(&self.0.pages);
-        let (own, others) = self.gather();
-        pages[format as usize].write(
-            format,
-            wanted,
-            created,
-            (own, &others),
-            page,
-        )
+    /// Those who show something. One page is written at a time.
+    pub(super) fn sources(&self) -> MutexGuard<'_, Vec<Arc<dyn Source>>> {
+        lock(&self.0.sources)
     }
 
-    /// What the sources show, and what else is registered.
-    fn gather(&self) -> (Vec<Family>, Vec<MetricFamily>) {
-        let writing = Writing::begin(&self.0.writing);
-        let others = self.0.registry.gather();
-        drop(writing);
-        let sources = lock(&self.0.sources);
-        let families = sources.iter().flat_map(|source| source.show());
-        (families.filter(|family| !family.is_empty()).collect(), others)
+    /// What else is registered, if anything can be. To be asked for while the
+    /// sources are held, for only one thread at a time may gather.
+    pub(super) fn others(&self) -> Option<Vec<MetricFamily>> {
+        self.0.open.load(Relaxed).then(|| {
+            let _writing = Writing::begin(&self.0.writing);
+            self.0.registry.gather()
+        })
     }
 }
 
@@ -157,7 +140,7 @@ impl Collector for Collected {
         if writing == Some(thread::current().id()) {
             return Vec::new();
         }
-        self.source.show().into_iter().map(Family::done).collect()
+        shown(&*self.source).into_iter().map(Family::done).collect()
     }
 }
 

@@ -7,7 +7,6 @@
 //! There are thousands of numbers and a scrape should take microseconds: a
 //! family is a few vectors, whatever the number of its series.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -94,9 +93,20 @@ impl Given {
 
 /// What is fixed about a family, ours or not.
 #[derive(Debug, Clone)]
-enum Shape {
+pub(super) enum Shape {
     Ours(Spec),
     Given(Arc<Given>),
+}
+
+impl Shape {
+    /// Whether it is the same: of ours there is one for each name.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Ours(a), Self::Ours(b)) => a.name == b.name,
+            (Self::Given(a), Self::Given(b)) => Arc::ptr_eq(a, b) || a == b,
+            _ => false,
+        }
+    }
 }
 
 /// A family being filled.
@@ -136,12 +146,8 @@ impl Family {
         }
     }
 
-    /// The same, to be kept.
-    pub(super) fn key(&self) -> Cow<'static, str> {
-        match &self.shape {
-            Shape::Ours(spec) => spec.name.into(),
-            Shape::Given(given) => given.name.clone().into(),
-        }
+    pub(super) fn shape(&self) -> &Shape {
+        &self.shape
     }
 
     /// Whether it is not one of ours.
@@ -232,22 +238,6 @@ impl Family {
         }
     }
 
-    /// Whether it would be written alike.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
-        let bits = |value: &f64| value.to_bits(); // there are two zeros
-        let shape = match (&self.shape, &other.shape) {
-            (Shape::Ours(a), Shape::Ours(b)) => a.name == b.name,
-            (Shape::Given(a), Shape::Given(b)) => Arc::ptr_eq(a, b) || a == b,
-            _ => false,
-        };
-        shape
-            && self.labels == other.labels
-            && self.ends == other.ends
-            && self.bounds == other.bounds
-            && self.details == other.details
-            && self.values.iter().map(bits).eq(other.values.iter().map(bits))
-    }
-
     /// Whether it has no series; it is left out then.
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
@@ -257,13 +247,36 @@ impl Family {
         &self.bounds
     }
 
-    /// The series, in the order they were added.
-    pub(super) fn series(&self) -> impl Iterator<Item = Series<'_>> {
-        let width = match self.kind() {
+    /// How many values each series has.
+    pub(super) fn stride(&self) -> usize {
+        match self.kind() {
             MetricType::HISTOGRAM => self.bounds().len() + 2,
             _ => 1,
-        };
-        let values = self.values.chunks_exact(width);
+        }
+    }
+
+    pub(super) fn values(&self) -> &[f64] {
+        &self.values
+    }
+
+    /// Whether another family of this kind has the same series, and nothing
+    /// but values.
+    pub(super) fn differs_by_values(&self, other: &Self) -> bool {
+        self.labels == other.labels
+            && self.ends == other.ends
+            && self.bounds == other.bounds
+            && self.details.is_empty()
+            && other.details.is_empty()
+    }
+
+    /// The places of the series, in the order they are shown in.
+    pub(super) fn order(&self) -> Vec<usize> {
+        self.sorted().iter().map(|series| series.row).collect()
+    }
+
+    /// The series, in the order they were added.
+    pub(super) fn series(&self) -> impl Iterator<Item = Series<'_>> {
+        let values = self.values.chunks_exact(self.stride());
         let labels = self.width();
         values.enumerate().map(move |(row, values)| Series {
             family: self,
@@ -326,6 +339,19 @@ impl Family {
             }
         }
         metric
+    }
+}
+
+/// Whether they would be written alike.
+impl PartialEq for Family {
+    fn eq(&self, other: &Self) -> bool {
+        let bits = |value: &f64| value.to_bits(); // there are two zeros
+        self.shape.is(&other.shape)
+            && self.labels == other.labels
+            && self.ends == other.ends
+            && self.bounds == other.bounds
+            && self.details == other.details
+            && self.values.iter().map(bits).eq(other.values.iter().map(bits))
     }
 }
 

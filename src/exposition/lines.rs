@@ -1,5 +1,6 @@
 //! The lines of one family, in either format.
 
+use memchr::memchr3;
 use prometheus::proto::MetricType;
 
 use super::{Exemplar, Family, Format, family::Series, name::Name, number};
@@ -199,11 +200,8 @@ impl Lines<'_> {
 
 /// Escapes backslashes and newlines, and quotes if `quotes` says so.
 fn escape(text: &mut String, raw: &str, quotes: bool) {
-    // hardly ever anything, so all bytes at once
-    let special = raw
-        .bytes()
-        .fold(false, |any, b| any | (b == b'\\') | (b == b'\n') | (b == b'"'));
-    if !special {
+    // hardly ever anything
+    if memchr3(b'\\', b'\n', b'"', raw.as_bytes()).is_none() {
         text.push_str(raw);
         return;
     }

@@ -16,6 +16,9 @@ const UNITS: [&str; 9] = [
     "volts", "amperes",
 ];
 
+/// How the name of what is there for its labels ends.
+pub(super) const INFO: &str = "_info";
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Counter,
@@ -45,7 +48,7 @@ impl Kind {
     const fn suffix(self) -> &'static str {
         match self {
             Self::Counter => "_total",
-            Self::Info => "_info",
+            Self::Info => INFO,
             _ => "",
         }
     }
@@ -62,15 +65,15 @@ impl Kind {
             Self::Counter => &["", "_total", "_created"],
             Self::Gauge | Self::Unknown | Self::Untyped => &[""],
             Self::Histogram => &["", "_bucket", "_count", "_sum", "_created"],
-            Self::Info => &["", "_info"],
+            Self::Info => &["", INFO],
             Self::Summary => &["", "_count", "_sum", "_created"],
         }
     }
 }
 
 /// What a family's name and type in OpenMetrics follow from, and nothing
-/// else, so that they need not be found out anew at each scrape.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// else.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Head<'a> {
     /// The full name.
     pub(super) name: &'a str,
@@ -87,31 +90,7 @@ impl<'a> Head<'a> {
         ones: impl FnOnce() -> bool,
     ) -> Self {
         let gauge = kind == MetricType::GAUGE;
-        Self { name, kind, info: gauge && name.ends_with("_info") && ones() }
-    }
-}
-
-/// The types of the families that were asked for last.
-#[derive(Default)]
-pub(super) struct Kinds {
-    of: Vec<(String, MetricType, bool)>,
-    kinds: Vec<Kind>,
-}
-
-impl Kinds {
-    /// The types of all families, in their order.
-    pub(super) fn get(&mut self, heads: &[Head]) -> &[Kind] {
-        let known = self.of.iter().map(|(name, kind, info)| Head {
-            name,
-            kind: *kind,
-            info: *info,
-        });
-        if !known.eq(heads.iter().copied()) {
-            let own = |head: &Head| (head.name.into(), head.kind, head.info);
-            self.of = heads.iter().map(own).collect();
-            self.kinds = all(heads).iter().map(|name| name.kind).collect();
-        }
-        &self.kinds
+        Self { name, kind, info: gauge && name.ends_with(INFO) && ones() }
     }
 }
 
@@ -200,11 +179,11 @@ mod tests {
         let heads = families.iter();
         let heads: Vec<_> =
             heads.map(|(name, kind)| Head::new(name, *kind, || true)).collect();
-        let mut kinds = Kinds::default();
-        let kinds = kinds.get(&heads);
-        let names = heads.iter().zip(kinds).map(|(h, k)| Name::new(h.name, *k));
-        assert_eq!(names.clone().collect::<Vec<_>>(), all(&heads));
-        names.map(|n| (n.name.to_owned(), n.kind)).collect()
+        let names = all(&heads);
+        for (name, head) in names.iter().zip(&heads) {
+            assert_eq!(*name, Name::new(head.name, name.kind));
+        }
+        names.iter().map(|n| (n.name.to_owned(), n.kind)).collect()
     }
 
     #[test]
@@ -253,21 +232,6 @@ mod tests {
             ("d_info", Kind::Gauge),
         ];
         assert_eq!(names, expected.map(|(n, k)| (n.to_owned(), k)));
-    }
-
-    #[test]
-    fn what_is_known_is_not_what_was_known() {
-        let mut kinds = Kinds::default();
-        for (name, kind, ones, expected) in [
-            ("a_info", MetricType::GAUGE, true, Kind::Info),
-            ("a_info", MetricType::GAUGE, false, Kind::Gauge),
-            ("a_info", MetricType::COUNTER, false, Kind::Unknown),
-            ("a_total", MetricType::COUNTER, false, Kind::Counter),
-        ] {
-            let head = Head::new(name, kind, || ones);
-            assert_eq!(kinds.get(&[head]), [expected], "{name}");
-        }
-        assert_eq!(kinds.get(&[]), []);
     }
 
     #[test]

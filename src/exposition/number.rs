@@ -17,6 +17,9 @@ pub(super) fn push(text: &mut String, format: Format, value: f64) {
         text.push_str(itoa::Buffer::new().format(value as i64));
         return;
     }
+    if let Some(micros) = micros(value) {
+        return push_micros(text, micros);
+    }
     // writing to a String does not fail
     let _ = match format {
         Format::OpenMetrics if value.is_infinite() => {
@@ -27,6 +30,24 @@ pub(super) fn push(text: &mut String, format: Format, value: f64) {
         }
         _ => write!(text, "{value}"),
     };
+}
+
+/// A value that has no more than six decimals and fifteen digits, as most that
+/// are times, in millionths: it is the only value that is written so, and has
+/// no shorter way.
+fn micros(value: f64) -> Option<u64> {
+    let micros = (value * 1e6).round();
+    let fits = (1e2..SHORT).contains(&micros) && micros / 1e6 == value;
+    fits.then_some(micros as u64)
+}
+
+fn push_micros(text: &mut String, micros: u64) {
+    let mut buffer = itoa::Buffer::new();
+    text.push_str(buffer.format(micros / 1_000_000));
+    // with a digit in front, for leading zeros
+    let decimals = buffer.format(1_000_000 + micros % 1_000_000);
+    text.push('.');
+    text.push_str(decimals[1..].trim_end_matches('0'));
 }
 
 const NEGATIVE_ZERO: u64 = (-0.0_f64).to_bits();
@@ -107,6 +128,24 @@ mod tests {
             push(&mut text, Format::Text, value);
             assert_eq!(text, value.to_string());
         }
+    }
+
+    #[test]
+    fn a_short_way_leads_to_the_same() {
+        let mut values = vec![0.0001, 0.000_123_4, 1.000_000_5, 1e8 + 0.1];
+        for micros in (1..50_000_000_u64).step_by(9973) {
+            let value = micros as f64 / 1e6;
+            values.extend([value, value + 1e-7, value * 1e3, value * 1e9]);
+            values.push(f64::from_bits(value.to_bits() + 1));
+        }
+        let mut short = 0;
+        for value in values {
+            let mut text = String::new();
+            push(&mut text, Format::Text, value);
+            assert_eq!(text, value.to_string());
+            short += u32::from(micros(value).is_some());
+        }
+        assert!(short > 5_000, "{short}");
     }
 
     #[test]

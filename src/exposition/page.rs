@@ -1,219 +1,246 @@
-//! What was written last, so that only what changed is written anew: most
-//! numbers stay as they are from one scrape to the next.
+//! A page: what a scrape gets, and how it is brought up to date.
+//!
+//! Most numbers stay as they are from one scrape to the next, and what was
+//! not touched for a while is slow to touch. So a page is kept as the bytes
+//! that it was, with the versions of what it shows; of a part that has
+//! another version, families that differ are written over what they were.
+//! Where families come or go, all is written anew.
 
-use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
-use std::slice;
+use std::ops::Range;
+use std::sync::Arc;
 
 use prometheus::proto::MetricFamily;
 
 use super::created::PROCESS_START;
-use super::lines::{Bounds, Lines};
-use super::name::{Head, Kind, Kinds, Name};
-use super::{Created, Family, Format, Select, openmetrics, protobuf};
+use super::name::INFO;
+use super::renumber::renumber;
+use super::source::Version;
+use super::splice::splice;
+use super::writer::{Any, How, Writer};
+use super::{Created, Families, Family, Format, Parts, Select, Source};
 
-/// Of a page of more bytes than this nothing is kept.
-const MAX_KEPT: usize = 1 << 20;
-
-/// The last page in one format.
-#[derive(Default)]
-pub(super) struct Page {
-    families: BTreeMap<Cow<'static, str>, Kept>,
-    kinds: Kinds,
-    bounds: Bounds,
+/// A page in one format, for who wants the same of it each time.
+pub struct Page {
+    text: Arc<Vec<u8>>,
+    /// Where each family on it ends, in their order.
+    ends: Vec<usize>,
+    /// Of each part.
+    versions: Vec<Version>,
+    families: Vec<Vec<Written>>,
+    created: Created,
+    writer: Writer,
 }
 
-/// A family, and how it was written.
-struct Kept {
+/// A family of a part, as it was written last.
+struct Written {
     family: Family,
-    /// Empty if that is yet to be done.
-    bytes: Vec<u8>,
-    kind: Kind,
-    created: Option<f64>,
-    exemplars: bool,
-    /// It is on the present page.
-    shown: bool,
+    /// The order of its series.
+    order: Vec<usize>,
+    /// Which one on the page, if it is on it, and how.
+    row: Option<(usize, How)>,
 }
 
 impl Page {
-    /// Appends our families and those of others to `page`.
-    pub(super) fn write(
+    /// An empty page.
+    pub fn new(format: Format) -> Self {
+        Self {
+            text: Arc::default(),
+            ends: Vec::new(),
+            versions: Vec::new(),
+            families: Vec::new(),
+            created: Created::default(),
+            writer: Writer::new(format),
+        }
+    }
+
+    /// What it says. Who holds it for long makes the next update a copy.
+    pub fn text(&self) -> &Arc<Vec<u8>> {
+        &self.text
+    }
+
+    /// Writes what is wanted of the families at present, which is the same
+    /// each time. After an error, or a panic in a source, it is of no use.
+    pub fn update(
         &mut self,
-        format: Format,
+        families: &Families,
         wanted: impl Select,
         created: &Created,
-        (own, others): (Vec<Family>, &[MetricFamily]),
-        page: &mut Vec<u8>,
     ) -> Result<(), String> {
-        let before = page.len();
-        self.update(own);
-        let process = self.process_start();
-        let process = process.or_else(|| openmetrics::process_start(others));
-        let mut all: Vec<_> =
-            self.families.values_mut().map(Either::Own).collect();
-        all.extend(others.iter().map(Either::Other));
-        all.sort_by(|a, b| a.name().cmp(b.name()));
-        let kinds = match format {
-            Format::Text | Format::Protobuf => &[],
-            Format::OpenMetrics => {
-                // those not wanted count in this: a family is to have one name
-                let heads: Vec<_> = all.iter().map(Either::head).collect();
-                self.kinds.get(&heads)
+        let sources = families.sources();
+        let others = families.others();
+        let known = !self.versions.is_empty() && self.created == *created;
+        self.writer.exemplars = wanted.exemplars();
+        if known && others.is_none() && self.patch(&sources) {
+            return Ok(());
+        }
+        self.created = created.clone();
+        self.write(&sources, &others.unwrap_or_default(), wanted)
+    }
+
+    /// Writes what has changed over what there was, unless there is more to
+    /// it than that.
+    fn patch(&mut self, sources: &[Arc<dyn Source>]) -> bool {
+        let mut parts = Parts::new(&self.versions);
+        sources.iter().for_each(|source| source.show(&mut parts));
+        let Parts { versions, changed, .. } = parts;
+        if versions.len() != self.versions.len() {
+            return false;
+        }
+        self.versions = versions;
+        let (mut fresh, mut rows) = (Vec::new(), Vec::new());
+        for (part, families) in changed {
+            let mut before = self.families[part].iter_mut();
+            for family in families.into_iter().filter(|f| !f.is_empty()) {
+                let Some(was) = before.next().filter(|was| was.is_of(&family))
+                else {
+                    return false;
+                };
+                if was.family == family {
+                    continue;
+                }
+                if let Some((row, how)) = was.row {
+                    let text = &self.text[place(&self.ends, row)];
+                    let (start, writer) = (fresh.len(), &mut self.writer);
+                    was.write(&family, how, text, writer, &mut fresh);
+                    rows.push((row, start..fresh.len()));
+                }
+                was.family = family;
             }
-        };
-        let mut kinds = kinds.iter();
-        for family in &mut all {
-            let kind = kinds.next().copied().unwrap_or(Kind::Untyped);
-            let full = family.name();
-            if !wanted.family(full) {
-                continue;
-            }
-            let created = match format {
-                Format::Text => None,
-                // series of others come and go: since when is not known
-                _ if family.is_given() => None,
-                _ => created.of(full, process),
-            };
-            match (family, format) {
-                (Either::Own(kept), _) => {
-                    let exemplars =
-                        wanted.exemplars() && kept.family.has_exemplars();
-                    let bounds = &mut self.bounds;
-                    kept.write(format, kind, created, exemplars, bounds);
-                    page.extend_from_slice(&kept.bytes);
-                }
-                (Either::Other(family), Format::Text) => {
-                    let family = slice::from_ref(*family);
-                    let mut text = String::new();
-                    format.encode(family, &Created::default(), &mut text)?;
-                    page.extend_from_slice(text.as_bytes());
-                }
-                (Either::Other(family), Format::OpenMetrics) => {
-                    let name = Name::new(family.name(), kind);
-                    let mut text = String::new();
-                    openmetrics::encode_one(family, name, created, &mut text);
-                    page.extend_from_slice(text.as_bytes());
-                }
-                (Either::Other(family), Format::Protobuf) => {
-                    protobuf::other(family, created, page);
-                }
+            if before.next().is_some() {
+                return false;
             }
         }
-        if format == Format::OpenMetrics {
-            page.extend_from_slice(openmetrics::END.as_bytes());
-        }
-        if page.len() - before > MAX_KEPT {
-            self.families.clear();
-        }
-        Ok(())
+        rows.sort_unstable_by_key(|(row, _)| *row);
+        self.replace(&rows, &fresh);
+        true
     }
 
-    /// Takes what is shown now, and forgets what is not.
-    fn update(&mut self, families: Vec<Family>) {
-        for family in families {
-            match self.families.entry(family.key()) {
-                Entry::Vacant(entry) => drop(entry.insert(Kept::new(family))),
-                Entry::Occupied(entry) => entry.into_mut().update(family),
+    /// Puts bytes, a part of `fresh` each, in the place of families.
+    fn replace(&mut self, rows: &[(usize, Range<usize>)], fresh: &[u8]) {
+        let edits = rows.iter().map(|(row, bytes)| {
+            (place(&self.ends, *row), &fresh[bytes.clone()])
+        });
+        let edits: Vec<_> = edits.collect();
+        splice(Arc::make_mut(&mut self.text), &edits);
+        let (mut old, mut new) = (0, 0);
+        let mut changed = rows.iter().zip(&edits).peekable();
+        let Some(((first, _), _)) = changed.peek() else { return };
+        for (row, end) in self.ends.iter_mut().enumerate().skip(*first) {
+            if let Some((_, (was, is))) =
+                changed.next_if(|((changed, _), _)| *changed == row)
+            {
+                (old, new) = (old + was.len(), new + is.len());
             }
-        }
-        self.families.retain(|_, kept| std::mem::take(&mut kept.shown));
-    }
-
-    fn process_start(&self) -> Option<f64> {
-        let kept = self.families.get(PROCESS_START)?;
-        let start = kept.family.series().next()?;
-        Some(start.value())
-    }
-}
-
-impl Kept {
-    fn new(family: Family) -> Self {
-        Self {
-            family,
-            bytes: Vec::new(),
-            kind: Kind::Untyped,
-            created: None,
-            exemplars: false,
-            shown: true,
+            *end = *end + new - old;
         }
     }
 
-    fn update(&mut self, family: Family) {
-        self.shown = true;
-        if !self.family.is_same(&family) {
-            self.family = family;
-            self.bytes.clear();
-        }
-    }
-
+    /// Writes all of it.
     fn write(
         &mut self,
-        format: Format,
-        kind: Kind,
-        created: Option<f64>,
-        exemplars: bool,
-        bounds: &mut Bounds,
-    ) {
-        let same = self.kind == kind
-            && self.created == created
-            && self.exemplars == exemplars;
-        if same && !self.bytes.is_empty() {
-            return;
-        }
-        self.bytes.clear();
-        (self.kind, self.created) = (kind, created);
-        self.exemplars = exemplars;
-        if format == Format::Protobuf {
-            let family = &self.family;
-            return protobuf::own(family, created, exemplars, &mut self.bytes);
-        }
-        let full = self.family.name();
-        // it is empty, and keeps its capacity
-        let bytes = std::mem::take(&mut self.bytes);
-        let mut text = String::from_utf8(bytes).unwrap_or_default();
-        let mut lines = Lines {
-            format,
-            text: &mut text,
-            full,
-            name: Name::new(full, kind),
-            created,
-            labels: String::new(),
-            timestamp: None,
-            exemplars,
+        sources: &[Arc<dyn Source>],
+        others: &[MetricFamily],
+        wanted: impl Select,
+    ) -> Result<(), String> {
+        let mut parts = Parts::default();
+        sources.iter().for_each(|source| source.show(&mut parts));
+        self.versions = parts.versions;
+        let keep = |(_, families): (_, Vec<Family>)| {
+            let there = families.into_iter().filter(|f| !f.is_empty());
+            there.map(Written::new).collect::<Vec<_>>()
         };
-        lines.family(&self.family, bounds);
-        self.bytes = text.into_bytes();
-    }
-}
-
-/// A family on a page.
-enum Either<'a> {
-    Own(&'a mut Kept),
-    Other(&'a MetricFamily),
-}
-
-impl<'a> Either<'a> {
-    fn name(&self) -> &str {
-        match self {
-            Self::Own(kept) => kept.family.name(),
-            Self::Other(family) => family.name(),
+        let mut kept: Vec<_> = parts.changed.into_iter().map(keep).collect();
+        let mut all = Vec::new();
+        for (part, families) in kept.iter().enumerate() {
+            let families = families.iter().enumerate();
+            all.extend(families.map(|(i, w)| Any::Own(&w.family, (part, i))));
         }
-    }
-
-    fn is_given(&self) -> bool {
-        matches!(self, Self::Own(kept) if kept.family.is_given())
-    }
-
-    fn head(&self) -> Head<'_> {
-        match self {
-            Self::Own(kept) => {
-                let family = &kept.family;
-                Head::new(family.name(), family.kind(), || {
-                    family.series().all(|series| series.value() == 1.0)
-                })
+        all.extend(others.iter().map(Any::Other));
+        // of one name, which only what is not ours can have, the last
+        all.sort_by(|a, b| a.name().cmp(b.name()).then(b.at().cmp(&a.at())));
+        all.dedup_by(|a, b| a.name() == b.name() && a.at().is_some());
+        let process = all.iter().find_map(Any::process_start);
+        let kinds = self.writer.kinds(&all);
+        let text = Arc::make_mut(&mut self.text);
+        text.clear();
+        self.ends.clear();
+        let mut rows = Vec::new();
+        for (any, kind) in all.iter().zip(kinds) {
+            if !wanted.family(any.name()) {
+                continue;
             }
-            Self::Other(family) => openmetrics::head(family),
+            let created = match self.writer.format {
+                Format::Text => None,
+                // series of others come and go: since when is not known
+                _ if any.is_given() => None,
+                _ => self.created.of(any.name(), process),
+            };
+            let how = How { kind, created };
+            match any {
+                Any::Other(family) => self.writer.other(family, how, text)?,
+                Any::Own(family, at) => {
+                    self.writer.own(family, how, text);
+                    rows.push((*at, (self.ends.len(), how)));
+                }
+            }
+            self.ends.push(text.len());
         }
+        text.extend(self.writer.end());
+        for ((part, i), row) in rows {
+            kept[part][i].row = Some(row);
+        }
+        self.families = kept;
+        Ok(())
+    }
+}
+
+/// Where the bytes of a family are.
+fn place(ends: &[usize], row: usize) -> Range<usize> {
+    let start = if row == 0 { 0 } else { ends[row - 1] };
+    start..ends[row]
+}
+
+impl Written {
+    fn new(family: Family) -> Self {
+        Self { order: family.order(), family, row: None }
+    }
+
+    /// Whether the family can be written in its place, and no other has to be
+    /// written otherwise for that.
+    fn is_of(&self, family: &Family) -> bool {
+        self.family.shape().is(family.shape())
+            && tells(&self.family) == tells(family)
+    }
+
+    /// Appends the family, given how the one before was written.
+    fn write(
+        &mut self,
+        family: &Family,
+        how: How,
+        text: &[u8],
+        writer: &mut Writer,
+        out: &mut Vec<u8>,
+    ) {
+        if writer.format == Format::Protobuf
+            || !self.family.differs_by_values(family)
+        {
+            self.order = family.order();
+            return writer.own(family, how, out);
+        }
+        let dated = how.created.is_some() && how.kind.is_created();
+        let both = [&self.family, family];
+        renumber(text, writer.format, both, &self.order, dated, out);
+    }
+}
+
+/// What of its numbers decides how families are written.
+fn tells(family: &Family) -> Option<f64> {
+    let values = || family.series().map(|series| series.value());
+    match family.name() {
+        PROCESS_START => values().next(),
+        name if name.ends_with(INFO) => {
+            values().all(|value| value == 1.0).then_some(1.0)
+        }
+        _ => None,
     }
 }

@@ -1,31 +1,27 @@
 //! What the server counts, since it never logs.
 
+mod families;
+mod requests;
+mod times;
+
 use hyper::StatusCode;
-use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts,
-    Registry, Result,
+use prometheus::{IntCounter, IntGauge, Result};
+
+use super::routes::{OTHER, PATHS};
+use crate::exposition::{Families, Spec};
+use families::{
+    CONNECTIONS, DENIED, FILES_REFUSED, HANDSHAKES_FAILED, REFUSED,
 };
-
-use super::routes::PATHS;
-
-/// A rendering takes 0.1 ms for an idle instance; above 10 s Prometheus has
-/// given up.
-const SCRAPE_BUCKETS: [f64; 16] = [
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1,
-    0.25, 0.5, 1.0, 2.5, 5.0, 10.0,
-];
+pub use requests::Requests;
+pub use times::Times;
 
 /// The server's own metrics.
 #[derive(Debug, Clone)]
 pub struct Counts {
     /// `flux_exporter_http_requests_total{path,code}`
-    pub requests: IntCounterVec,
-    /// Those of it that count what was answered with 200, for each of the
-    /// [`PATHS`]: nearly all are, and to look one up by its labels takes as
-    /// long as all else that is counted.
-    answered: [IntCounter; PATHS.len()],
+    pub requests: Requests,
     /// `flux_exporter_scrape_duration_seconds`
-    pub scrape_seconds: Histogram,
+    pub scrape_seconds: Times,
     /// `flux_exporter_http_connections`
     pub connections: IntGauge,
     /// `flux_exporter_http_connections_refused_total`
@@ -40,80 +36,35 @@ pub struct Counts {
 
 impl Counts {
     /// Makes them, at zero, and registers them.
-    pub fn register(registry: &Registry) -> Result<Self> {
-        let requests = IntCounterVec::new(
-            Opts::new(
-                "flux_exporter_http_requests_total",
-                "HTTP requests answered, by path (other for all unknown \
-                 ones) and status.",
-            ),
-            &["path", "code"],
-        )?;
+    pub fn register(families: &Families) -> Result<Self> {
+        let counter = |spec: Spec| IntCounter::new(spec.name, spec.help);
         let counts = Self {
-            answered: PATHS
-                .map(|path| requests.with_label_values(&[path, "200"])),
-            requests,
-            scrape_seconds: Histogram::with_opts(
-                HistogramOpts::new(
-                    "flux_exporter_scrape_duration_seconds",
-                    "Time to collect and encode all metrics once.",
-                )
-                .buckets(SCRAPE_BUCKETS.to_vec()),
-            )?,
-            connections: IntGauge::new(
-                "flux_exporter_http_connections",
-                "HTTP connections that are open.",
-            )?,
-            refused: IntCounter::new(
-                "flux_exporter_http_connections_refused_total",
-                "HTTP connections turned away because too many were open, in \
-                 all or from the same address.",
-            )?,
-            denied: IntCounter::new(
-                "flux_exporter_http_connections_denied_total",
-                "HTTP connections closed because their address is not in \
-                 allow.",
-            )?,
-            handshakes_failed: IntCounter::new(
-                "flux_exporter_http_handshakes_failed_total",
-                "TLS handshakes that came to nothing: broken off, too slow, \
-                 not TLS, or without a good client certificate.",
-            )?,
-            files_refused: IntCounter::new(
-                "flux_exporter_http_files_refused_total",
-                "Times that changed certificates, tokens or web \
-                 configurations could not be used, so that the old ones stay \
-                 in use.",
-            )?,
+            requests: Requests::default(),
+            scrape_seconds: Times::default(),
+            connections: IntGauge::new(CONNECTIONS.name, CONNECTIONS.help)?,
+            refused: counter(REFUSED)?,
+            denied: counter(DENIED)?,
+            handshakes_failed: counter(HANDSHAKES_FAILED)?,
+            files_refused: counter(FILES_REFUSED)?,
         };
-        for (path, code) in [
-            ("/metrics", "500"),
-            ("/autoscale", "503"),
-            ("/readyz", "503"),
-            ("other", "404"),
-        ] {
-            counts.requests.with_label_values(&[path, code]);
+        for path in PATHS {
+            counts.requests.add(path, StatusCode::OK, 0);
         }
-        registry.register(Box::new(counts.requests.clone()))?;
-        registry.register(Box::new(counts.scrape_seconds.clone()))?;
-        registry.register(Box::new(counts.connections.clone()))?;
-        registry.register(Box::new(counts.refused.clone()))?;
-        registry.register(Box::new(counts.denied.clone()))?;
-        registry.register(Box::new(counts.handshakes_failed.clone()))?;
-        registry.register(Box::new(counts.files_refused.clone()))?;
+        for (path, code) in [
+            ("/metrics", StatusCode::INTERNAL_SERVER_ERROR),
+            ("/autoscale", StatusCode::SERVICE_UNAVAILABLE),
+            ("/readyz", StatusCode::SERVICE_UNAVAILABLE),
+            (OTHER, StatusCode::NOT_FOUND),
+        ] {
+            counts.requests.add(path, code, 0);
+        }
+        families.register(counts.clone())?;
         Ok(counts)
     }
 
     /// Counts an answer. `path` is one of a few: see [`PATHS`].
-    pub(super) fn request(&self, path: &str, code: StatusCode) {
-        let known = PATHS.iter().position(|known| *known == path);
-        match known {
-            Some(path) if code == StatusCode::OK => self.answered[path].inc(),
-            _ => {
-                let labels = [path, code.as_str()];
-                self.requests.with_label_values(&labels).inc();
-            }
-        }
+    pub(super) fn request(&self, path: &'static str, code: StatusCode) {
+        self.requests.add(path, code, 1);
     }
 }
 
@@ -123,10 +74,10 @@ mod tests {
 
     #[test]
     fn all_are_there_at_zero() {
-        let registry = Registry::new();
-        let counts = Counts::register(&registry).unwrap();
+        let families = Families::default();
+        let counts = Counts::register(&families).unwrap();
         let names: Vec<String> =
-            registry.gather().iter().map(|f| f.name().into()).collect();
+            families.gather().iter().map(|f| f.name().into()).collect();
         assert_eq!(
             names,
             [
@@ -139,8 +90,8 @@ mod tests {
                 "flux_exporter_scrape_duration_seconds",
             ]
         );
-        let ok = counts.requests.with_label_values(&["/metrics", "200"]);
-        assert_eq!(ok.get(), 0);
-        assert!(Counts::register(&registry).is_err(), "once per registry");
+        let ok = counts.requests.get("/metrics", 200);
+        assert_eq!(ok, 0);
+        assert!(Counts::register(&families).is_err(), "once per registry");
     }
 }

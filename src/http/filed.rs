@@ -169,10 +169,8 @@ mod tests {
     async fn render(renderings: &Renderings, bytes: usize) -> Arc<Rendering> {
         // no part is like another
         let number = |n: usize| u8::try_from(n * n / 7 % 251).unwrap();
-        let encode = |page: &mut Vec<u8>| {
-            page.extend((0..bytes).map(number));
-            Ok(())
-        };
+        let page: Vec<u8> = (0..bytes).map(number).collect();
+        let encode = || Ok(Arc::new(page));
         let limits = Limits::default();
         let all = View::All;
         renderings.get(Format::Text, all, &limits, encode).await.unwrap()

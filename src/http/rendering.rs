@@ -20,11 +20,9 @@ use tokio::time::Instant;
 use super::{
     Limits, View,
     coding::{Coding, WORTHWHILE},
+    pages::KEPT,
 };
 use crate::exposition::Format;
-
-/// A rendering that is larger is shared only by those who asked together.
-const KEPT: usize = 1 << 20;
 
 /// Why there are no metrics.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +63,7 @@ impl Rendering {
         };
         let coded = cache.map(|cache| {
             cache.get_or_init(|| match coding.encode(&self.plain) {
-                Ok(bytes) => Held::share(bytes, &self.alive),
+                Ok(bytes) => Held::share(bytes.into(), &self.alive),
                 // cannot be, as nothing is read or written
                 Err(_) => Bytes::new(),
             })
@@ -93,7 +91,7 @@ struct Row {
     last: Mutex<Option<Arc<Rendering>>>,
     /// Where the requests of this turn will find their answer.
     turn: Mutex<Option<Arc<OnceLock<Outcome>>>>,
-    /// The size of the last one, to allocate the next one in one go.
+    /// The size of the last one: the next one will be about as large.
     size: AtomicUsize,
 }
 
@@ -105,7 +103,7 @@ impl Renderings {
         format: Format,
         view: View,
         limits: &Limits,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
+        encode: impl FnOnce() -> Result<Arc<Vec<u8>>, String>,
     ) -> Outcome {
         let row = &self.rows[format as usize * View::COUNT + view as usize];
         if let Some(last) = &*lock(&row.last) {
@@ -131,25 +129,25 @@ impl Renderings {
     /// Counts the bytes of an answer that is none of these, but goes to the
     /// same readers.
     pub(super) fn count(&self, bytes: Vec<u8>) -> Bytes {
-        Held::share(bytes, &self.alive)
+        Held::share(bytes.into(), &self.alive)
     }
 
     fn render(
         &self,
         row: &Row,
         limit: usize,
-        encode: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
+        encode: impl FnOnce() -> Result<Arc<Vec<u8>>, String>,
     ) -> Outcome {
+        // its bytes too may be changed then, unless somebody reads them yet
         *lock(&row.last) = None;
         let size = row.size.load(Ordering::Relaxed);
         if !self.make_room(size, limit) {
             return Err(Failure::Busy);
         }
         let begun = Instant::now();
-        let mut page = Vec::with_capacity(size + size / 8);
         // What a panicking collector leaves behind is its own; the registry's
         // locks do not poison.
-        catch_unwind(AssertUnwindSafe(|| encode(&mut page)))
+        let page = catch_unwind(AssertUnwindSafe(encode))
             .unwrap_or_else(|_| Err("a collector panicked".into()))
             .map_err(Failure::Broken)?;
         let size = page.len();
@@ -191,12 +189,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Bytes that are accounted for until their last reader is done.
 struct Held {
-    bytes: Vec<u8>,
+    bytes: Arc<Vec<u8>>,
     alive: Arc<AtomicUsize>,
 }
 
 impl Held {
-    fn share(bytes: Vec<u8>, alive: &Arc<AtomicUsize>) -> Bytes {
+    fn share(bytes: Arc<Vec<u8>>, alive: &Arc<AtomicUsize>) -> Bytes {
         alive.fetch_add(bytes.len(), Ordering::Relaxed);
         Bytes::from_owner(Self { bytes, alive: Arc::clone(alive) })
     }

@@ -144,7 +144,7 @@ fn other<B>(
     site: &Site,
     limits: &Limits,
     request: &Request<B>,
-    path: &str,
+    path: &'static str,
     view: View,
 ) -> Answer {
     match path {

@@ -10,6 +10,7 @@ use super::{
     Counts, Limits, View,
     filed::Filed,
     numbers::Numbers,
+    pages::Pages,
     rendering::{Failure, Rendering, Renderings},
     routes::Heads,
     view::WITHHELD,
@@ -42,6 +43,7 @@ pub struct Site {
     about: About,
     counts: Counts,
     created: Mutex<Created>,
+    pages: Pages,
     renderings: Renderings,
     heads: Heads,
     filed: Filed,
@@ -58,7 +60,7 @@ impl Site {
     ) -> Result<Self> {
         let families = families.into();
         Ok(Self {
-            counts: Counts::register(families.registry())?,
+            counts: Counts::register(&families)?,
             families,
             is_private: |_| false,
             tells_of_persons: |_| false,
@@ -66,6 +68,7 @@ impl Site {
             elsewhere: None,
             about,
             created: Mutex::new(Created::at(now())),
+            pages: Pages::default(),
             renderings: Renderings::default(),
             heads: Heads::default(),
             filed: Filed::default(),
@@ -121,8 +124,8 @@ impl Site {
 
     /// The metrics, for answers that show a few of them.
     pub(super) fn numbers(&self, view: View) -> Numbers {
-        let registry = self.families.registry();
-        let gathered = catch_unwind(AssertUnwindSafe(|| registry.gather()));
+        let gather = || self.families.gather();
+        let gathered = catch_unwind(AssertUnwindSafe(gather));
         let (families, mut ready) = match gathered {
             Ok(mut families) => {
                 families.retain(|family| self.shows(view, family.name()));
@@ -159,15 +162,17 @@ impl Site {
         view: View,
         limits: &Limits,
     ) -> std::result::Result<Arc<Rendering>, Failure> {
-        let encode = |page: &mut Vec<u8>| {
+        let encode = || {
             // observed also when it panics: that took time as well
-            let _timer = self.counts.scrape_seconds.start_timer();
+            let _timer = self.counts.scrape_seconds.start();
             // First: a counter that begins anew meanwhile is then one that
             // went down, which is harmless. A new time and an old value
             // would count everything twice.
             let created = self.created().clone();
             let wanted = Wanted { site: self, view };
-            self.families.write(format, wanted, &created, page)
+            self.pages.text(format, view, |page| {
+                page.update(&self.families, wanted, &created)
+            })
         };
         self.renderings.get(format, view, limits, encode).await
     }

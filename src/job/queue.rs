@@ -184,6 +184,11 @@ impl QueueTotals {
         self.running() + self.pending().map_or(0, |demand| demand.jobs)
     }
 
+    /// Whether that is noted which it is.
+    pub(super) fn is_settled(&self) -> bool {
+        (self.active() == 0) == self.idle.is_some()
+    }
+
     /// Notes whether it is idle; it changed at `at` if it did.
     pub(super) fn settle(&mut self, at: Time) {
         match self.active() {

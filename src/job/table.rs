@@ -254,6 +254,11 @@ impl Table {
         self.totals.nodes.housekeep(id, had.spans, queue, now);
     }
 
+    /// Whether [`Table::settle`] has nothing to note.
+    pub fn is_settled(&self) -> bool {
+        !self.synced() || self.totals.is_settled()
+    }
+
     /// Notes how busy the instance is, for changes that come without a time.
     pub fn settle(&mut self, now: Time) {
         if self.synced() {

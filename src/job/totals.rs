@@ -127,6 +127,13 @@ impl Totals {
         }
     }
 
+    /// Whether there is nothing to note.
+    pub(super) fn is_settled(&self) -> bool {
+        let idle = self.queues.iter().all(|queue| queue.idle.is_some());
+        self.queues.iter().all(QueueTotals::is_settled)
+            && idle == self.idle.is_some()
+    }
+
     /// Notes what is idle; it changed at `at` if it did.
     pub(super) fn settle(&mut self, at: Time) {
         self.queues.iter_mut().for_each(|queue| queue.settle(at));

@@ -131,7 +131,7 @@ impl Service {
                 "denied": counts.denied.get(),
                 "handshakes-failed": counts.handshakes_failed.get(),
                 "files-refused": counts.files_refused.get(),
-                "scrapes": counts.scrape_seconds.get_sample_count(),
+                "scrapes": counts.scrape_seconds.count(),
             },
             "collectors": collectors,
             "panics": self.scope.panics(),

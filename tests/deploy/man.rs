@@ -7,8 +7,8 @@ use std::process::Command;
 use flux_prometheus::collectors::family::Spec;
 use flux_prometheus::collectors::{NAMES, SPECS};
 use flux_prometheus::config::SETTINGS;
+use flux_prometheus::exposition::Families;
 use flux_prometheus::http::Counts;
-use prometheus::Registry;
 
 use super::tools;
 
@@ -107,9 +107,9 @@ fn metrics() -> String {
         families(&mut out, specs);
     }
     out.push_str("\n.SS The endpoint");
-    let registry = Registry::new();
-    Counts::register(&registry).unwrap();
-    for each in registry.gather() {
+    let endpoint = Families::default();
+    Counts::register(&endpoint).unwrap();
+    for each in endpoint.gather() {
         let kind = format!("{:?}", each.get_field_type()).to_lowercase();
         let sample = &each.get_metric()[0];
         let labels: Vec<_> =

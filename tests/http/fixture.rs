@@ -48,7 +48,7 @@ impl Fixture {
     }
 
     pub fn count(&self, path: &str, code: &str) -> u64 {
-        self.site.counts().requests.with_label_values(&[path, code]).get()
+        self.site.counts().requests.get(path, code.parse().unwrap())
     }
 
     pub fn stop(self) {

@@ -109,7 +109,7 @@ fn scrapes_share_for_a_while() {
     let first = body();
     counter.inc();
     assert_eq!(body(), first);
-    assert_eq!(f.site.counts().scrape_seconds.get_sample_count(), 1);
+    assert_eq!(f.site.counts().scrape_seconds.count(), 1);
     // what is true of the server itself never waits
     f.ready.store(false, Ordering::Relaxed);
     assert!(f.get("/readyz").starts_with("HTTP/1.1 503 "));

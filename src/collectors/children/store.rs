@@ -131,6 +131,17 @@ impl Store {
         Ok(())
     }
 
+    /// Whether nothing is over.
+    pub fn is_settled(
+        &self,
+        now: Instant,
+        active: impl Fn(JobId) -> bool,
+    ) -> bool {
+        self.children.iter().all(|(job, child)| {
+            active(*job) && child.until.is_none_or(|until| now < until)
+        })
+    }
+
     /// Forgets what is over: jobs that are not active any more, and what was
     /// told too long ago.
     pub fn settle(&mut self, now: Instant, active: impl Fn(JobId) -> bool) {

@@ -2,7 +2,7 @@
 
 use super::super::family::{Family, Spec};
 use super::super::{Jobs, accounts, now};
-use crate::exposition::{Detail, Exemplar, Native, Source};
+use crate::exposition::{Detail, Exemplar, Native, Parts, Source};
 use crate::job::exception::ExceptionType;
 use crate::job::histogram::{Exemplar as Observed, Histogram};
 use crate::job::id;
@@ -163,25 +163,38 @@ impl Source for Metrics {
         [SPECS.to_vec(), accounts].concat()
     }
 
-    fn show(&self) -> Vec<Family> {
+    fn show(&self, parts: &mut Parts) {
         // one lock for all: the numbers of one moment
         let mut table = self.jobs.lock();
-        if !table.has_synced() {
-            return Vec::new();
-        }
-        let mut families = Vec::with_capacity(SPECS.len());
+        parts.keep(table.version(), || numbers(&table));
+        let now = (self.clock)();
+        parts.add(running(table.unversioned(), now));
+    }
+}
+
+/// What changes by events.
+fn numbers(table: &Table) -> Vec<Family> {
+    let mut families = Vec::with_capacity(SPECS.len());
+    if table.has_synced() {
         // What is the case cannot be known without the journal, what was
         // counted stays counted.
         if table.synced() {
-            families.extend(gauges(&table));
+            families.extend(gauges(table));
         }
-        families.extend(counters(&table));
-        families.extend(histograms(&table));
-        let now = (self.clock)();
-        families.extend(integrals(&mut table, now));
-        families.extend(accounts::show(&mut table, now));
-        families
+        families.extend(counters(table));
+        families.extend(histograms(table));
     }
+    families
+}
+
+/// What goes on between them.
+fn running(table: &mut Table, now: Time) -> Vec<Family> {
+    let mut families = Vec::new();
+    if table.has_synced() {
+        families.extend(integrals(table, now));
+        families.extend(accounts::show(table, now));
+    }
+    families
 }
 
 fn gauges(table: &Table) -> [Family; 5] {

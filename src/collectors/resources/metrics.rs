@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use super::super::family::{Family, Spec};
 use super::super::{Jobs, now};
-use crate::exposition::Source;
+use crate::exposition::{Parts, Source};
+use crate::job::{Table, Time, Totals};
 use crate::resource::journal::EVENTS;
 use crate::resource::{NodeState, Tally};
 
@@ -89,44 +90,54 @@ impl Source for Metrics {
         SPECS.into()
     }
 
-    fn show(&self) -> Vec<Family> {
+    fn show(&self, parts: &mut Parts) {
         let mut table = self.jobs.lock();
-        let totals = table.totals();
-        if !totals.nodes.known() || !table.has_synced() {
-            return Vec::new();
-        }
-        let mut families = Vec::with_capacity(SPECS.len());
-        // without the job journal nobody knows what is allocated
-        if table.synced() {
-            families.extend(gauges(&totals.nodes.all()));
-            let mut nodes = QUEUE_NODES.family();
-            for (queue, tally, _) in totals.queues_and_nodes() {
-                for (state, n) in NodeState::ALL.iter().zip(tally.nodes) {
-                    nodes.add(&[&queue.name, state.as_str()], n as f64);
+        let known = table.totals().nodes.known() && table.has_synced();
+        parts.keep(table.version(), || match known && table.synced() {
+            true => gauges(table.totals()),
+            // without the job journal nobody knows what is allocated
+            false => Vec::new(),
+        });
+        parts.add(known.then(|| seconds(table.unversioned(), now())));
+        let heard = self.transitions.heard.load(Relaxed);
+        let counts =
+            self.transitions.counts.each_ref().map(|n| n.load(Relaxed));
+        let changes = u64::from(heard) + counts.iter().sum::<u64>();
+        parts.keep(table.version() + changes, || {
+            let mut transitions = TRANSITIONS.family();
+            if known && heard {
+                for (event, count) in EVENTS.iter().zip(counts) {
+                    transitions.add(&[event], count as f64);
                 }
             }
-            families.push(nodes);
-        }
-        let mut seconds = SECONDS.family();
-        let until = table.known_until(now());
-        let values = table.totals_mut().nodes.seconds(until);
-        for (state, value) in NodeState::ALL.iter().zip(values) {
-            seconds.add(&[state.as_str()], value);
-        }
-        families.push(seconds);
-        drop(table);
-        if self.transitions.heard.load(Relaxed) {
-            let mut transitions = TRANSITIONS.family();
-            for (event, count) in EVENTS.iter().zip(&self.transitions.counts) {
-                transitions.add(&[event], count.load(Relaxed) as f64);
-            }
-            families.push(transitions);
-        }
-        families
+            vec![transitions]
+        });
     }
 }
 
-fn gauges(tally: &Tally) -> [Family; 3] {
+fn gauges(totals: &Totals) -> Vec<Family> {
+    let mut families = Vec::from(by_state(&totals.nodes.all()));
+    let mut nodes = QUEUE_NODES.family();
+    for (queue, tally, _) in totals.queues_and_nodes() {
+        for (state, n) in NodeState::ALL.iter().zip(tally.nodes) {
+            nodes.add(&[&queue.name, state.as_str()], n as f64);
+        }
+    }
+    families.push(nodes);
+    families
+}
+
+fn seconds(table: &mut Table, now: Time) -> Family {
+    let mut seconds = SECONDS.family();
+    let until = table.known_until(now);
+    let values = table.totals_mut().nodes.seconds(until);
+    for (state, value) in NodeState::ALL.iter().zip(values) {
+        seconds.add(&[state.as_str()], value);
+    }
+    seconds
+}
+
+fn by_state(tally: &Tally) -> [Family; 3] {
     [(NODES, tally.nodes), (CORES, tally.cores), (GPUS, tally.gpus)].map(
         |(spec, by_state)| {
             let mut family = spec.family();

@@ -3,7 +3,9 @@
 use prometheus::{Opts, Registry};
 
 use super::super::created::PROCESS_START;
-use super::super::{Created, Families, Format, Select, Source, Spec};
+use super::super::{
+    Created, Families, Format, Page, Parts, Select, Source, Spec,
+};
 use super::*;
 
 const JOBS: Spec = Spec::counter("x_jobs_total", &["queue"], "Jobs.");
@@ -121,7 +123,7 @@ impl Source for Numbers {
         [JOBS, NODES, WAIT, START].into()
     }
 
-    fn show(&self) -> Vec<Family> {
+    fn show(&self, parts: &mut Parts) {
         let [mut jobs, mut nodes, mut wait, mut start] =
             [JOBS, NODES, WAIT, START].map(Spec::family);
         jobs.add(&["b"], 0.0).add(&["ü\"\n"], 3.0);
@@ -146,7 +148,7 @@ impl Source for Numbers {
                 },
             });
         }
-        vec![jobs, nodes, wait, start]
+        parts.add([jobs, nodes, wait, start]);
     }
 }
 
@@ -162,15 +164,10 @@ fn page(registry: Registry, exemplars: bool) -> Vec<u8> {
     }
     let families = Families::from(registry);
     families.register(Numbers).unwrap();
-    let mut page = Vec::new();
-    // what was kept of the other kind of page is of no use
-    for exemplars in [!exemplars, exemplars] {
-        page.clear();
-        let created = Created::at(1_763_840_636.123_4);
-        let wanted = Wanted(exemplars);
-        families.write(Format::Protobuf, wanted, &created, &mut page).unwrap();
-    }
-    page
+    let created = Created::at(1_763_840_636.123_4);
+    let mut page = Page::new(Format::Protobuf);
+    page.update(&families, Wanted(exemplars), &created).unwrap();
+    page.text().to_vec()
 }
 
 #[test]

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, HeaderValue};
-use prometheus::Registry;
 
 use super::*;
+use crate::exposition::Families;
 
 /// A folder that goes away, with files in it.
 pub(super) struct Folder(pub(super) PathBuf);
@@ -70,7 +70,7 @@ fn ask(
     peer: Peer,
     authorization: Option<&'static str>,
 ) -> Result<View, Denial> {
-    let counts = Counts::register(&Registry::new()).unwrap();
+    let counts = Counts::register(&Families::default()).unwrap();
     let mut headers = HeaderMap::new();
     if let Some(value) = authorization {
         headers.insert(AUTHORIZATION, HeaderValue::from_static(value));
@@ -290,7 +290,7 @@ fn files_that_change_are_read_again_and_bad_ones_are_not_used() {
     let folder = Folder::new("change");
     let path = folder.write("token", TOKEN);
     let access = Access::new(token(&path)).unwrap();
-    let counts = Counts::register(&Registry::new()).unwrap();
+    let counts = Counts::register(&Families::default()).unwrap();
     let is_let_in = |token: &[u8]| {
         // as if a second had passed
         access.state().checked -= RECHECK;
@@ -341,7 +341,7 @@ fn half_a_web_configuration_takes_no_rule_away() {
     let settings =
         Settings { web_config_file: Some(path.clone()), ..Settings::default() };
     let access = Access::new(settings.clone()).unwrap();
-    let counts = Counts::register(&Registry::new()).unwrap();
+    let counts = Counts::register(&Families::default()).unwrap();
     let reread = || {
         access.state().checked -= RECHECK;
         access.policy(&counts)
@@ -397,7 +397,7 @@ fn new_tls_rules_end_connections_of_the_old_ones() {
         ..Settings::default()
     };
     let first = Access::new(settings.clone()).unwrap();
-    let counts = Counts::register(&Registry::new()).unwrap();
+    let counts = Counts::register(&Families::default()).unwrap();
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().unwrap();
     let tls = first.policy(&counts).tls.clone();
@@ -421,7 +421,7 @@ fn new_tls_rules_end_connections_of_the_old_ones() {
 #[test]
 fn a_connection_ends_with_its_listener() {
     let access = Access::default();
-    let counts = Counts::register(&Registry::new()).unwrap();
+    let counts = Counts::register(&Families::default()).unwrap();
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().unwrap();
     for peer in [peer("192.0.2.1"), Peer::Unix] {

@@ -13,9 +13,12 @@ fn run(test: impl Future<Output = ()>) {
     LocalSet::new().block_on(&paused(), test);
 }
 
-fn ten(page: &mut Vec<u8>) -> Result<(), String> {
-    page.extend_from_slice(("123456789\n").as_bytes());
-    Ok(())
+fn bytes(text: impl Into<Vec<u8>>) -> Result<Arc<Vec<u8>>, String> {
+    Ok(Arc::new(text.into()))
+}
+
+fn ten() -> Result<Arc<Vec<u8>>, String> {
+    bytes("123456789\n")
 }
 
 /// Shares nothing that is over.
@@ -27,7 +30,7 @@ fn limits(rendered_bytes: usize) -> Limits {
 async fn get(
     renderings: &Renderings,
     limit: usize,
-    encode: impl FnOnce(&mut Vec<u8>) -> Result<(), String>,
+    encode: impl FnOnce() -> Result<Arc<Vec<u8>>, String>,
 ) -> Outcome {
     renderings.get(TEXT, View::All, &limits(limit), encode).await
 }
@@ -37,9 +40,8 @@ async fn get_ten(renderings: &Renderings, limit: usize) -> Outcome {
 }
 
 /// A text for compressors.
-fn long(page: &mut Vec<u8>) -> Result<(), String> {
-    page.extend_from_slice("123456789\n".repeat(1000).as_bytes());
-    Ok(())
+fn long() -> Result<Arc<Vec<u8>>, String> {
+    bytes("123456789\n".repeat(1000))
 }
 
 #[test]
@@ -50,9 +52,9 @@ fn those_who_ask_together_share() {
         let ask = || {
             let (renderings, count) = (renderings.clone(), count.clone());
             tokio::task::spawn_local(async move {
-                let encode = |page: &mut Vec<u8>| {
+                let encode = || {
                     count.set(count.get() + 1);
-                    ten(page)
+                    ten()
                 };
                 get(&renderings, 100, encode).await
             })
@@ -75,9 +77,9 @@ fn those_who_ask_soon_after_share_and_later_ones_do_not() {
         let limits =
             Limits { shared: Duration::from_millis(5), ..Limits::default() };
         let ask = async |format, view| {
-            let encode = |page: &mut Vec<u8>| {
+            let encode = || {
                 count.set(count.get() + 1);
-                ten(page)
+                ten()
             };
             renderings.get(format, view, &limits, encode).await.unwrap();
             count.get()
@@ -101,10 +103,7 @@ fn formats_are_not_shared_but_their_budget_is() {
     run(async {
         let renderings = Renderings::default();
         let enough = limits(100);
-        let other = |page: &mut Vec<u8>| {
-            page.extend_from_slice(("# EOF\n").as_bytes());
-            Ok(())
-        };
+        let other = || bytes("# EOF\n");
         let a = get_ten(&renderings, 100);
         let b = renderings.get(Format::OpenMetrics, View::All, &enough, other);
         let (mut a, mut b) = (Box::pin(a), Box::pin(b));
@@ -174,10 +173,7 @@ fn a_large_one_is_not_kept() {
     run(async {
         let renderings = Renderings::default();
         for (size, kept) in [(KEPT, true), (KEPT + 1, false)] {
-            let encode = |page: &mut Vec<u8>| {
-                page.extend(std::iter::repeat_n(b'x', size));
-                Ok(())
-            };
+            let encode = || bytes(vec![b'x'; size]);
             drop(get(&renderings, usize::MAX, encode).await.unwrap());
             let alive = renderings.alive.load(Ordering::Relaxed);
             assert_eq!(alive, if kept { size } else { 0 });
@@ -220,7 +216,7 @@ fn what_is_small_is_not_compressed() {
 fn a_panic_is_a_failure() {
     run(async {
         let renderings = Renderings::default();
-        let failure = get(&renderings, 100, |_| panic!("expected")).await;
+        let failure = get(&renderings, 100, || panic!("expected")).await;
         let text = "a collector panicked".to_string();
         assert_eq!(failure.err(), Some(Failure::Broken(text)));
         assert!(get_ten(&renderings, 100).await.is_ok());
