@@ -147,7 +147,7 @@ fn a_panic_in_any_callback_harms_nobody_else() {
             wait_for("the panic", || {
                 (host
                     .run(&["module", "stats", "prometheus"])
-                    .contains("panicked")
+                    .contains("failed, see the log")
                     || host.stats("prometheus")["panics"] != 0)
                     .then_some(())
             });
