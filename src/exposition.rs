@@ -17,6 +17,7 @@ mod page;
 mod protobuf;
 mod renumber;
 mod source;
+mod spec;
 mod splice;
 mod writer;
 
@@ -25,9 +26,10 @@ use prometheus::{TextEncoder, proto::MetricFamily};
 pub use created::Created;
 pub use detail::{Detail, Exemplar, Native};
 pub use families::{Families, Select, collected};
-pub use family::{Family, Given, Spec};
+pub use family::Family;
 pub use page::Page;
 pub use source::{Parts, Source, shown};
+pub use spec::{Given, Spec};
 
 /// What is wrong with asking for protobuf as text.
 const NO_TEXT: &str = "the protobuf format is not text";
