@@ -1,12 +1,17 @@
 //! The broker itself: what it is, its state, its messages and its log.
 //!
-//! Source: broker attributes, and `state-machine.get`, `broker.stats-get` and
-//! `log.stats-get`, which the broker answers and no module, in 0.15 ms each.
+//! Source: broker attributes, and `state-machine.get`, `log.stats-get` and,
+//! since Flux 0.84, `broker.stats-get`, which the broker answers and no module,
+//! in 0.15 ms each.
+
+use std::cell::RefCell;
+use std::rc::Rc;
 
 use serde::Deserialize;
 
 use super::family::{Family, Spec};
 use super::latest::Latest;
+use super::round::Question;
 use super::total::Total;
 use super::{Context, parse};
 use crate::flux::Result;
@@ -51,7 +56,7 @@ const MESSAGES: Spec = Spec::counter(
     "flux_messages_total",
     &["direction", "type"],
     "Messages that the broker itself sent and received since it started; \
-     those that it only passes on are not counted.",
+     those that it only passes on are not counted (Flux 0.84 and later).",
 );
 const LOG_MESSAGES: Spec = Spec::counter(
     "flux_log_messages_total",
@@ -77,16 +82,40 @@ pub fn start(context: &Context) -> Result<()> {
     let attr = |name| handle.attr(name).unwrap_or_default();
     let info = [c"version", c"hostname", c"instance-level", c"size"].map(attr);
     let start_time = attr(c"broker.starttime").parse().ok();
-    let mut totals = Totals::default();
-    let questions = [
-        (c"state-machine.get", "{}"),
-        (c"broker.stats-get", "{}"),
-        (c"log.stats-get", "{}"),
-    ];
-    context.poll_all(questions, INTERVAL, move |replies| {
-        latest.set(read(&info, start_time, &mut totals, replies)?);
-        Ok(())
+    let told = Rc::new(RefCell::new((latest, Totals::default())));
+    let info = Rc::new(info);
+    let asking = context.clone();
+    context.rounds(INTERVAL, move |round| {
+        let (told, info) = (told.clone(), info.clone());
+        ask(&asking, move |replies| {
+            let (latest, totals) = &mut *told.borrow_mut();
+            round.finish(replies.and_then(|replies| {
+                let replies = replies.each_ref().map(String::as_str);
+                latest.set(read(&info, start_time, totals, replies)?);
+                Ok(())
+            }));
+        });
     })
+}
+
+const STATE_GET: Question = (c"state-machine.get", "{}");
+const STATS_GET: Question = (c"broker.stats-get", "{}");
+const LOG_GET: Question = (c"log.stats-get", "{}");
+
+/// Asks for the state, the broker's own figures, which are null where it has
+/// none, and the log's.
+fn ask(context: &Context, f: impl FnOnce(Result<[String; 3]>) + 'static) {
+    let again = context.clone();
+    let questions = [STATE_GET, STATS_GET, LOG_GET];
+    context.ask(questions, INTERVAL, move |replies| match replies {
+        // before Flux 0.84 that is a service that is not there
+        Err(error) if error.errno == libc::ENOSYS => {
+            again.ask([STATE_GET, LOG_GET], INTERVAL, move |replies| {
+                f(replies.map(|[state, log]| [state, "null".to_owned(), log]));
+            });
+        }
+        replies => f(replies),
+    });
 }
 
 pub(super) fn read(
@@ -96,13 +125,13 @@ pub(super) fn read(
     [state, stats, log]: [&str; 3],
 ) -> Result<Answer> {
     let state: State = parse("state-machine.get", state)?;
-    let stats: Stats = parse("broker.stats-get", stats)?;
+    let stats: Option<Stats> = parse("broker.stats-get", stats)?;
     let log: Log = parse("log.stats-get", log)?;
     Ok(Answer {
         info: info.clone(),
         start_time,
         state: state.state,
-        messages: totals.messages(&stats),
+        messages: stats.map(|stats| totals.messages(&stats)),
         log_messages: totals.log(&log),
         log_ring: log.ring_used,
     })
@@ -113,7 +142,7 @@ pub(super) struct Answer {
     info: [String; 4],
     start_time: Option<f64>,
     state: String,
-    messages: [[f64; 4]; 2],
+    messages: Option<[[f64; 4]; 2]>,
     log_messages: [f64; 2],
     log_ring: i64,
 }
@@ -132,8 +161,8 @@ pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let unknown = !STATES.contains(&&*answer.state);
     state.add(&["other"], f64::from(u8::from(unknown)));
     let mut messages = MESSAGES.family();
-    for (direction, counts) in ["sent", "received"].iter().zip(answer.messages)
-    {
+    let counts = answer.messages.into_iter().flatten();
+    for (direction, counts) in ["sent", "received"].iter().zip(counts) {
         for (kind, count) in TYPES.iter().zip(counts) {
             messages.add(&[direction, kind], count);
         }
@@ -224,7 +253,7 @@ mod tests {
             info: ["0.88.0", "host", "0", "4"].map(str::to_owned),
             start_time: Some(1_795_337_387.54),
             state: state.to_owned(),
-            messages: totals.messages(&stats),
+            messages: Some(totals.messages(&stats)),
             log_messages: totals.log(&log),
             log_ring: log.ring_used,
         }
@@ -260,5 +289,20 @@ mod tests {
         assert_eq!(shown["flux_broker_state{state=other}"], 1.0);
         let states = shown.iter().filter(|(s, _)| s.contains("_state{"));
         assert_eq!(states.map(|(_, value)| value).sum::<f64>(), 1.0);
+    }
+
+    #[test]
+    fn an_older_broker_has_no_figures_of_its_own() {
+        let replies = [
+            r#"{"state":"run"}"#,
+            "null",
+            r#"{"ring-used":54,"local":50,"remote":4}"#,
+        ];
+        let info = [const { String::new() }; 4];
+        let answer = read(&info, None, &mut Totals::default(), replies);
+        let shown = series(show(&answer.unwrap()));
+        assert_eq!(shown["flux_broker_state{state=run}"], 1.0);
+        assert_eq!(shown["flux_log_ring_messages"], 54.0);
+        assert!(!shown.keys().any(|s| s.starts_with("flux_messages")));
     }
 }

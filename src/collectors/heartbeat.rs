@@ -41,19 +41,30 @@ pub fn start(context: &Context) -> Result<()> {
     })
 }
 
-pub(super) fn read(beats: &mut Total, reply: &str) -> Result<(f64, Stats)> {
-    let stats: Stats = parse("heartbeat.stats-get", reply)?;
-    Ok((beats.follow(stats.count), stats))
+/// What there is to show: before Flux 0.72, where the answer is that of any
+/// module, nothing.
+pub(super) type Answer = Option<(f64, Stats)>;
+
+pub(super) fn read(beats: &mut Total, reply: &str) -> Result<Answer> {
+    #[derive(Deserialize)]
+    struct Any {
+        count: Option<i64>,
+    }
+    let topic = "heartbeat.stats-get";
+    let Some(count) = parse::<Any>(topic, reply)?.count else {
+        return Ok(None);
+    };
+    Ok(Some((beats.follow(count), parse(topic, reply)?)))
 }
 
 #[derive(Deserialize)]
 pub(super) struct Stats {
-    count: i64,
     period: f64,
     timeout: Option<f64>,
 }
 
-pub(super) fn show((count, stats): &(f64, Stats)) -> Vec<Family> {
+pub(super) fn show(answer: &Answer) -> Vec<Family> {
+    let Some((count, stats)) = answer else { return Vec::new() };
     let mut beats = BEATS.family();
     beats.add(&[], *count);
     let mut period = PERIOD.family();
@@ -74,10 +85,19 @@ mod tests {
     fn shows_a_real_answer() {
         let reply =
             r#"{"period":2.0,"timeout":300.0,"count":6,"warn_thresh":3}"#;
-        let stats: Stats = parse("heartbeat.stats-get", reply).unwrap();
-        let shown = series(show(&(6.0, stats)));
+        let answer = read(&mut Total::default(), reply).unwrap();
+        let shown = series(show(&answer));
         assert_eq!(shown["flux_heartbeats_total"], 6.0);
         assert_eq!(shown["flux_heartbeat_period_seconds"], 2.0);
         assert_eq!(shown["flux_heartbeat_timeout_seconds"], 300.0);
+    }
+
+    #[test]
+    fn an_older_answer_is_nothing_to_show() {
+        let reply = r#"{"tx":{"request":1},"rx":{"request":2}}"#;
+        let answer = read(&mut Total::default(), reply).unwrap();
+        assert!(show(&answer).is_empty());
+        // one that has a part of it is not an answer of 0.72
+        assert!(read(&mut Total::default(), r#"{"count":6}"#).is_err());
     }
 }

@@ -8,6 +8,12 @@
 set -e
 fake="--setattr=exec.test.run_duration=0.05s"
 
+# switch start|stop QUEUE, also as older versions of Flux want it
+switch() {
+    flux queue "$1" --quiet "$2" 2>/dev/null ||
+        flux queue "$1" --quiet --queue="$2"
+}
+
 flux queue start --quiet --all
 
 # completed, of several shapes
@@ -37,10 +43,10 @@ flux submit --quiet -q debug \
 id=$(flux submit -q batch --setattr=exec.test.run_duration=100s true)
 flux job wait-event --timeout=20 $id start >/dev/null
 flux cancel $id
-flux queue stop --quiet debug
+switch stop debug
 id=$(flux submit -q debug $fake true)
 flux cancel $id
-flux queue start --quiet debug
+switch start debug
 id=$(flux submit -q debug --urgency=hold $fake true)
 flux cancel $id
 
