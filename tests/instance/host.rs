@@ -30,16 +30,6 @@ impl Host {
         }
     }
 
-    /// The option of `flux start` that names the configuration.
-    pub(super) fn config_path(self, file: &Path) -> String {
-        let path = format!("--config-path={}", file.display());
-        match self {
-            // as it was spelled in 0.63, and still can be
-            Self::Flux => format!("--broker-opts={path}"),
-            Self::Standin => path,
-        }
-    }
-
     /// A PATH on which `flux` is this host.
     pub(super) fn path(self, dir: &Path) -> OsString {
         let path = std::env::var_os("PATH").unwrap_or_default();

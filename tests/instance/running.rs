@@ -53,7 +53,7 @@ impl Host {
         let mut broker = Command::new("flux")
             .arg("start")
             .args(options)
-            .arg(self.config_path(&conf))
+            .arg(format!("--config-path={}", conf.display()))
             .args(["sh", "-c", "echo $FLUX_URI; exec cat >/dev/null"])
             .envs(env.iter().copied())
             .env("PATH", &path)
