@@ -62,7 +62,8 @@ const LOG_MESSAGES: Spec = Spec::counter(
     "flux_log_messages_total",
     &["origin"],
     "Messages that came to the broker's log since it started: from its own \
-     modules and clients (local), or from other brokers (remote).",
+     modules and clients (local), or from other brokers (remote) (Flux 0.82 \
+     and later).",
 );
 const LOG_RING: Spec = Spec::gauge(
     "flux_log_ring_messages",
@@ -143,7 +144,7 @@ pub(super) struct Answer {
     start_time: Option<f64>,
     state: String,
     messages: Option<[[f64; 4]; 2]>,
-    log_messages: [f64; 2],
+    log_messages: Option<[f64; 2]>,
     log_ring: i64,
 }
 
@@ -168,7 +169,8 @@ pub(super) fn show(answer: &Answer) -> Vec<Family> {
         }
     }
     let mut log = LOG_MESSAGES.family();
-    for (origin, count) in ["local", "remote"].iter().zip(answer.log_messages) {
+    let counts = answer.log_messages.into_iter().flatten();
+    for (origin, count) in ["local", "remote"].iter().zip(counts) {
         log.add(&[origin], count);
     }
     let mut ring = LOG_RING.family();
@@ -208,8 +210,10 @@ impl Counts {
 struct Log {
     #[serde(rename = "ring-used")]
     ring_used: i64,
-    local: i64,
-    remote: i64,
+    /// Since Flux 0.82.
+    local: Option<i64>,
+    /// Since Flux 0.82.
+    remote: Option<i64>,
 }
 
 /// Anyone may clear the broker's counts; these go on.
@@ -225,8 +229,8 @@ impl Totals {
         [follow(sent, stats.tx.all()), follow(received, stats.rx.all())]
     }
 
-    fn log(&mut self, log: &Log) -> [f64; 2] {
-        follow(&mut self.log, [log.local, log.remote])
+    fn log(&mut self, log: &Log) -> Option<[f64; 2]> {
+        Some(follow(&mut self.log, [log.local?, log.remote?]))
     }
 }
 
@@ -293,16 +297,13 @@ mod tests {
 
     #[test]
     fn an_older_broker_has_no_figures_of_its_own() {
-        let replies = [
-            r#"{"state":"run"}"#,
-            "null",
-            r#"{"ring-used":54,"local":50,"remote":4}"#,
-        ];
+        let replies =
+            [r#"{"state":"run"}"#, "null", r#"{"ring-used":54,"count":54}"#];
         let info = [const { String::new() }; 4];
         let answer = read(&info, None, &mut Totals::default(), replies);
         let shown = series(show(&answer.unwrap()));
         assert_eq!(shown["flux_broker_state{state=run}"], 1.0);
         assert_eq!(shown["flux_log_ring_messages"], 54.0);
-        assert!(!shown.keys().any(|s| s.starts_with("flux_messages")));
+        assert!(!shown.keys().any(|series| series.contains("messages_total")));
     }
 }

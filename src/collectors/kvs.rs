@@ -43,7 +43,8 @@ pub const NAMESPACES: Spec = Spec::gauge(
 const COMMITS: Spec = Spec::counter(
     "flux_kvs_commits_total",
     &[],
-    "KVS transactions that the broker committed, in all namespaces.",
+    "KVS transactions that the broker committed, in all namespaces (Flux \
+     0.71 and later).",
 );
 const REQUESTS: Spec = Spec::gauge(
     "flux_kvs_pending_requests",
@@ -100,7 +101,9 @@ fn answer(totals: &mut Totals, stats: Stats) -> Answer {
     let Namespaces { primary, others } = stats.namespaces;
     Answer {
         faults: totals.faults.follow(stats.cache.faults),
-        commits: totals.commits.follow(stats.opcounts.commit.count),
+        commits: stats
+            .opcounts
+            .map(|counts| totals.commits.follow(counts.commit.count)),
         namespaces: others.len() + usize::from(primary.is_some()),
         requests: stats.pending_requests,
         primary,
@@ -114,7 +117,7 @@ pub(super) struct Answer {
     primary: Option<Namespace>,
     namespaces: usize,
     faults: f64,
-    commits: f64,
+    commits: Option<f64>,
     requests: Option<i64>,
 }
 
@@ -123,8 +126,9 @@ struct Stats {
     cache: Cache,
     #[serde(rename = "namespace")]
     namespaces: Namespaces,
+    /// Since Flux 0.71.
     #[serde(rename = "transaction-opcount")]
-    opcounts: OpCounts,
+    opcounts: Option<OpCounts>,
     pending_requests: Option<i64>,
 }
 
@@ -183,7 +187,9 @@ pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let mut namespaces = NAMESPACES.family();
     namespaces.add(&[], answer.namespaces as f64);
     let mut commits = COMMITS.family();
-    commits.add(&[], answer.commits);
+    if let Some(count) = answer.commits {
+        commits.add(&[], count);
+    }
     let mut requests = REQUESTS.family();
     if let Some(pending) = answer.requests {
         requests.add(&[], pending as f64);
@@ -256,5 +262,14 @@ mod tests {
         );
         let answer = answer(&mut Totals::default(), stats.unwrap());
         assert_eq!(series(show(&answer))["flux_kvs_primary_version"], 0.0);
+    }
+
+    #[test]
+    fn an_older_answer_has_no_commits() {
+        let (older, _) = REPLY.split_once(r#","transaction-opcount""#).unwrap();
+        let answer = read(&mut Totals::default(), &format!("{older}}}"));
+        let shown = series(show(&answer.unwrap()));
+        assert_eq!(shown["flux_kvs_primary_version"], 84.0);
+        assert!(!shown.contains_key("flux_kvs_commits_total"));
     }
 }
