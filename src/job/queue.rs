@@ -63,6 +63,8 @@ pub struct QueueTotals {
     pub stopped: bool,
     /// Whether it is in the configuration.
     pub(super) configured: bool,
+    /// Whether it ever was there when it was told whether it is stopped.
+    pub(super) listed: bool,
     /// Whether it ever had a job.
     pub(super) used: bool,
 }
@@ -97,6 +99,7 @@ impl QueueTotals {
             gpu_seconds: Integral::default(),
             stopped: false,
             configured: false,
+            listed: false,
             used: false,
         };
         totals.set_bounds(bounds, detail);

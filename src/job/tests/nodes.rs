@@ -263,6 +263,7 @@ fn what_the_scheduler_does_not_know_takes_no_nodes() {
 fn idle_begins_when_nothing_runs_and_nothing_could() {
     let mut table = with_nodes();
     let mut jm = Manager::default();
+    table.set_queues(&["all"]);
     assert_eq!(table.totals().idle, Some(t(0.0)));
     sched(&mut table, &mut jm, 1, "all", 1.0);
     assert_eq!(table.totals().idle, None);
