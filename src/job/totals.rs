@@ -103,12 +103,12 @@ impl Totals {
     /// that never was starts none.
     pub(super) fn set_stopped(&mut self, names: &[&str]) {
         for queue in &mut self.queues {
-            if queue.configured {
-                queue.listed = true;
-                queue.stopped = names.contains(&&*queue.name);
-            } else if !queue.listed {
-                queue.stopped = true;
+            match (queue.configured, queue.listed) {
+                (true, _) => queue.stopped = names.contains(&&*queue.name),
+                (false, None) => queue.stopped = true,
+                (false, Some(_)) => {}
             }
+            queue.listed = Some(queue.configured);
         }
     }
 
@@ -332,9 +332,14 @@ mod tests {
             all.map(|index| t.queues[usize::from(index)].stopped)
         };
         assert_eq!(stopped(&t), [true, false, true]);
+        let gone = |t: &Totals| {
+            t.queues.iter().map(QueueTotals::is_gone).collect::<Vec<_>>()
+        };
+        assert_eq!(gone(&t), [true, false, false]);
         t.set_queues(&["new"]);
         t.set_stopped(&["new"]);
         assert_eq!(stopped(&t), [true, false, true]);
+        assert_eq!(gone(&t), [true, true, true, false]);
         t.set_queues(&["old", "batch", "debug"]);
         t.set_stopped(&["batch"]);
         assert_eq!(stopped(&t), [false, true, false]);
