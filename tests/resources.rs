@@ -204,6 +204,43 @@ fn resource_is_reloaded(instance: &Instance) {
     });
 }
 
+/// Where there is no housekeeping a job's nodes are free once it gives them
+/// back: the time that they were allocated is that of its eventlog.
+#[test]
+fn nodes_are_free_when_their_job_says_so() {
+    if skip("nodes_are_free_when_their_job_says_so") {
+        return;
+    }
+    let instance = Instance::start_with(&FAKE, "", &[]);
+    instance.load(&[]);
+    wait_for("the numbers", || {
+        instance.scrape().has("flux_nodes").then_some(())
+    });
+    let mut seconds = 0.0;
+    for _ in 0..3 {
+        let short = "--setattr=exec.test.run_duration=0.1s";
+        let job = ["submit", short, "-N8", "--exclusive", "true"];
+        let job = instance.flux(&job);
+        let at = |event| {
+            let id = job.trim();
+            let args = ["job", "wait-event", "-t", "30", "-fjson", id, event];
+            let line = instance.flux(&args);
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            event["timestamp"].as_f64().unwrap()
+        };
+        seconds += 8.0 * (at("free") - at("alloc"));
+    }
+    let finished = "flux_jobs_finished_total";
+    let page = agrees("all free", &instance, |page: &Scrape| {
+        let all = page.sum(finished, &[("result", "completed")]) == 3.0;
+        all && are([8, 0, 0, 0, 0, 0])(page)
+    });
+    let allocated = "flux_node_state_seconds_total{state=\"allocated\"}";
+    let difference = page.value(allocated) - seconds;
+    assert!(difference.abs() < 1e-3, "{difference} s of {seconds} s");
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
 /// A script on each node of a job after it, one of which takes its time: the
 /// nodes are not free before.
 #[test]

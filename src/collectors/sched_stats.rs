@@ -77,7 +77,7 @@ const MATCH_TIME: Spec = Spec::gauge(
     "flux_sched_match_seconds",
     &["result", "statistic"],
     "Least, greatest and mean time of Fluxion's matches since its figures \
-     were last cleared.",
+     were last cleared, once there were two.",
 );
 
 /// What is exposed here.
@@ -180,6 +180,9 @@ struct Matches {
 #[derive(Deserialize)]
 struct Match {
     njobs: i64,
+    /// Those that the times are of.
+    #[serde(rename = "njobs-reset")]
+    timed: Option<i64>,
     stats: Times,
 }
 
@@ -203,14 +206,19 @@ impl Stats {
     }
 
     fn match_times(&self) -> [[Option<f64>; 3]; 2] {
-        let all = |m: &Match| [m.stats.min, m.stats.max, m.stats.avg].map(Some);
-        match &self.matches {
+        let all = |m: &Match| {
+            let times = [m.stats.min, m.stats.max, m.stats.avg].map(Some);
+            (m.timed.unwrap_or(m.njobs), times)
+        };
+        let times = match &self.matches {
             Some(m) => [all(&m.succeeded), all(&m.failed)],
             None => {
                 let old = [self.min_match, self.max_match, self.avg_match];
-                [old, [None; 3]]
+                [(self.njobs.unwrap_or(0), old), (0, [None; 3])]
             }
-        }
+        };
+        // of one match the least and the mean are said to be 0
+        times.map(|(n, times)| if n > 1 { times } else { [None; 3] })
     }
 }
 

@@ -51,7 +51,7 @@ pub struct QueueTotals {
     pub launch: Histogram,
     /// Seconds from start to finish.
     pub run: Histogram,
-    /// Seconds from finish to clean.
+    /// Seconds from CLEANUP to clean.
     pub cleanup: Histogram,
     /// Allocated nodes over time.
     pub node_seconds: Integral,
@@ -63,6 +63,8 @@ pub struct QueueTotals {
     pub stopped: bool,
     /// Whether it is in the configuration.
     pub(super) configured: bool,
+    /// Whether it was there when it was told last which queues are stopped.
+    pub(super) listed: Option<bool>,
     /// Whether it ever had a job.
     pub(super) used: bool,
 }
@@ -97,6 +99,7 @@ impl QueueTotals {
             gpu_seconds: Integral::default(),
             stopped: false,
             configured: false,
+            listed: None,
             used: false,
         };
         totals.set_bounds(bounds, detail);
@@ -155,6 +158,11 @@ impl QueueTotals {
             self.waiting -= 1;
             self.demand.leave(job, self.capacity);
         }
+    }
+
+    /// Whether it is known not to be in the configuration.
+    pub fn is_gone(&self) -> bool {
+        self.listed == Some(false)
     }
 
     /// Jobs that could be started, were there only the resources.

@@ -204,7 +204,7 @@ impl Table {
         self.totals.set_queues(names);
     }
 
-    /// These queues, and no others, start no jobs.
+    /// Of the configured queues these start no jobs.
     pub fn set_stopped(&mut self, names: &[&str]) {
         self.totals.set_stopped(names);
     }

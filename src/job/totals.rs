@@ -98,9 +98,17 @@ impl Totals {
         self.queues[usize::from(index)].configured = true;
     }
 
+    /// To be said of the queues that are configured.  One that is no more
+    /// stays as it was: the scheduler has the jobs that it was offered.  One
+    /// that never was starts none.
     pub(super) fn set_stopped(&mut self, names: &[&str]) {
         for queue in &mut self.queues {
-            queue.stopped = names.contains(&&*queue.name);
+            match (queue.configured, queue.listed) {
+                (true, _) => queue.stopped = names.contains(&&*queue.name),
+                (false, None) => queue.stopped = true,
+                (false, Some(_)) => {}
+            }
+            queue.listed = Some(queue.configured);
         }
     }
 
@@ -309,6 +317,32 @@ mod tests {
         t.enter(1, &job);
         t.leave(1, &job);
         assert_eq!(names(&t), ["", "batch", "debug"]);
+    }
+
+    #[test]
+    fn a_queue_that_left_the_configuration_does_not_start() {
+        let mut t = totals();
+        for name in ["old", "batch", "debug"] {
+            t.intern(name);
+        }
+        t.set_queues(&["batch", "debug"]);
+        t.set_stopped(&["debug"]);
+        let stopped = |t: &Totals| {
+            let all = ["old", "batch", "debug"].map(|name| t.index[name]);
+            all.map(|index| t.queues[usize::from(index)].stopped)
+        };
+        assert_eq!(stopped(&t), [true, false, true]);
+        let gone = |t: &Totals| {
+            t.queues.iter().map(QueueTotals::is_gone).collect::<Vec<_>>()
+        };
+        assert_eq!(gone(&t), [true, false, false]);
+        t.set_queues(&["new"]);
+        t.set_stopped(&["new"]);
+        assert_eq!(stopped(&t), [true, false, true]);
+        assert_eq!(gone(&t), [true, true, true, false]);
+        t.set_queues(&["old", "batch", "debug"]);
+        t.set_stopped(&["batch"]);
+        assert_eq!(stopped(&t), [false, true, false]);
     }
 
     #[test]

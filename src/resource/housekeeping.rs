@@ -33,7 +33,13 @@ impl Housekeeping {
         #[derive(Default, Deserialize)]
         struct Reply {
             running: BTreeMap<String, Running>,
-            config: BTreeMap<String, serde::de::IgnoredAny>,
+            config: Config,
+        }
+        #[derive(Default, Deserialize)]
+        struct Config {
+            /// Empty where there is none, which may also not be said.
+            #[serde(default)]
+            command: String,
         }
         #[derive(Deserialize)]
         struct Running {
@@ -47,7 +53,7 @@ impl Housekeeping {
             Ok((id, Ranges::parse(&running.allocated)?))
         });
         Ok(Housekeeping {
-            configured: !config.is_empty(),
+            configured: !config.command.is_empty(),
             running: running.collect::<Result<_, Malformed>>()?,
         })
     }
@@ -82,6 +88,8 @@ impl Nodes {
             self.unplace(&spans, queue, at);
             return;
         }
+        // what is being looked up is known now
+        self.kept.unknown.remove(&id);
         let part = Part { spans, queue };
         if let Some(old) = self.kept.by_job.insert(id, part) {
             self.unplace(&old.spans, old.queue, at);
@@ -185,6 +193,8 @@ mod tests {
         assert_eq!(said, Ok(expected));
         for none in [
             r#"{"active_jobs":5,"housekeeping":{"running":{},"config":{}}}"#,
+            r#"{"active_jobs":5,"housekeeping":{"running":{},"config":{
+            "release-after":-1.0,"command":""}}}"#,
             r#"{"active_jobs":5}"#,
         ] {
             let none = Housekeeping::parse(none);

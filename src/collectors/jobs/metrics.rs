@@ -95,7 +95,8 @@ const RUN: Spec = Spec::histogram(
 const CLEANUP: Spec = Spec::histogram(
     "flux_job_cleanup_seconds",
     &["queue"],
-    "Time from finish to inactive, the epilog included.",
+    "Time from state CLEANUP, which begins at finish or a fatal exception, to \
+     inactive, the epilog included.",
 );
 const NODE_SECONDS: Spec = Spec::counter(
     "flux_job_node_seconds_total",

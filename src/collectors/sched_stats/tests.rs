@@ -72,6 +72,26 @@ fn fluxion() {
     assert_eq!(shown.len(), 3 + 2 + 6);
 }
 
+/// It has no least and no mean of a single match, and says 0.
+#[test]
+fn fluxion_tells_no_times_before_there_are_two() {
+    let matches = |all, timed, max| {
+        format!(
+            r#"{{"njobs":{all},"njobs-reset":{timed},"stats":{{"min":0.0,
+            "max":{max},"avg":0.0,"variance":0.0}}}}"#
+        )
+    };
+    let [one, cleared] = [matches(1, 1, 0.5), matches(7, 0, 0.0)];
+    let shown = shown(&format!(
+        r#"{{"match":{{"succeeded":{one},"failed":{cleared}}}}}"#
+    ));
+    let expected = all([
+        ("flux_sched_matches_total{result=succeeded}", 1.0),
+        ("flux_sched_matches_total{result=failed}", 7.0),
+    ]);
+    assert_eq!(shown, expected);
+}
+
 #[test]
 fn fluxion_of_old() {
     let shown = shown(

@@ -150,6 +150,26 @@ fn housekeeping_after_a_job_we_did_not_see_is_looked_up() {
     assert_eq!(nodes(&table), [4, 0, 0, 0, 0, 0]);
 }
 
+/// As after a gap in the journal: what housekeeping has is looked up, and
+/// meanwhile the end of the job is made good.
+#[test]
+fn what_is_looked_up_is_not_kept_twice() {
+    let mut table = with_nodes();
+    let mut jm = Manager::default();
+    assert!(told(&mut table, "", 0.0).is_empty());
+    sched(&mut table, &mut jm, 1, "batch", 1.0);
+    post(&mut table, &mut jm, 1, 10.0, "alloc", "");
+    assert_eq!(told(&mut table, "0-1", 15.0), [1_u64]);
+    post(&mut table, &mut jm, 1, 20.0, "free", "");
+    let r = r#"{"execution":{"R_lite":[{"rank":"0-1","children":
+        {"core":"0-1"}}]}}"#;
+    let jobspec = r#"{"attributes":{"system":{"queue":"batch"}}}"#;
+    table.housekeep(1, Allocation::parse(r).unwrap(), jobspec, t(21.0));
+    assert_eq!(nodes(&table), [2, 2, 0, 0, 0, 0]);
+    assert!(told(&mut table, "", 30.0).is_empty());
+    assert_eq!(nodes(&table), [4, 0, 0, 0, 0, 0]);
+}
+
 #[test]
 fn shared_nodes_are_counted_once() {
     let mut table = with_nodes();
@@ -243,6 +263,7 @@ fn what_the_scheduler_does_not_know_takes_no_nodes() {
 fn idle_begins_when_nothing_runs_and_nothing_could() {
     let mut table = with_nodes();
     let mut jm = Manager::default();
+    table.set_queues(&["all"]);
     assert_eq!(table.totals().idle, Some(t(0.0)));
     sched(&mut table, &mut jm, 1, "all", 1.0);
     assert_eq!(table.totals().idle, None);
