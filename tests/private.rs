@@ -44,10 +44,15 @@ fn refused(instance: &Instance, config: &str) -> String {
 
 /// `stats-get`, as a guest asks for it.
 fn guest_stats(instance: &Instance) -> Value {
+    stats_as(instance, "0x2")
+}
+
+/// The same, as somebody with these roles does.
+fn stats_as(instance: &Instance, roles: &str) -> Value {
     let output = instance
         .command("flux")
         .args(["module", "stats", "prometheus"])
-        .env("FLUX_HANDLE_ROLEMASK", "0x2")
+        .env("FLUX_HANDLE_ROLEMASK", roles)
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -140,6 +145,8 @@ fn private_mode_is_followed(host: Host) {
         assert_eq!(stats["access"]["withheld"], true);
         assert_eq!(stats["jobs"], Value::Null, "{stats}");
         assert_eq!(stats["journal"], Value::Null, "{stats}");
+        // one that Flux 0.88 calls an administrator
+        assert_eq!(stats_as(&instance, "0xa")["jobs"]["active"], 0);
     }
 
     // with a password it is shown to who has it, and guests still are guests
