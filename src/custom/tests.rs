@@ -117,6 +117,17 @@ fn what_differs_is_refused_and_says_how() {
     update["buckets"] = json!([2]);
     let refusal = send(&mut store, OWNER, &update, 0.0).unwrap_err();
     assert_eq!(refusal.text, "\"h\": buckets: differ from [1.0]");
+    // who says nothing of it contradicts nobody, whoever comes first
+    for help in [json!(""), Value::Null, json!("Late."), json!("Later.")] {
+        let mut update = gauge("bare", 1.0);
+        if help != Value::Null {
+            update["help"] = help;
+        }
+        send(&mut store, OWNER, &update, 0.0).unwrap();
+    }
+    let mut update = first[0].clone();
+    update["help"] = json!("");
+    send(&mut store, OWNER, &update, 0.0).unwrap();
     // what was said once need not be said again
     let again = json!([
         { "name": "g", "type": "gauge", "value": 2, "labels": { "a": "2" } },

@@ -97,9 +97,11 @@ impl Published {
             let (before, now) = (self.kind.as_str(), update.kind.as_str());
             return conflict("type", format!("is a {before}, not a {now}"));
         }
-        if update.help.as_ref().is_some_and(|help| *help != self.given.help) {
-            let help = shown(&self.given.help);
-            return conflict("help", format!("differs from {help}"));
+        let (before, now) = (&self.given.help, update.help.as_deref());
+        let now = now.filter(|help| !help.is_empty());
+        if !before.is_empty() && now.is_some_and(|help| help != before) {
+            let text = format!("differs from {}", shown(before));
+            return conflict("help", text);
         }
         let buckets = update.buckets.as_deref();
         if buckets.is_some_and(|bounds| *bounds != *self.bounds) {
