@@ -13,7 +13,7 @@ use std::process::Output;
 
 use endpoint::{Authority, Folder, HASH, curl, own_address};
 use instance::{Host, Instance, wait_for};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 scenarios! {
     private_mode_is_followed
@@ -182,6 +182,34 @@ fn private_mode_is_followed(host: Host) {
     if let Some(ip) = &other {
         assert!(page(ip, "/metrics").contains("\nflux_jobs{"));
     }
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
+/// They quote what modules said, which may be of jobs. In the stand-in all who
+/// ask are the owner.
+#[test]
+fn problems_are_not_for_guests() {
+    if instance::skip("problems_are_not_for_guests") {
+        return;
+    }
+    let on = "[access]\nprivate-mode = true\n";
+    let entry = "[[prometheus.stats]]\ntopic = \"job-exec.stats-get\"\n\
+                 path = \"jobs.none\"\nname = \"x\"\ninterval = \"1s\"\n";
+    let config = format!("{on}{entry}");
+    let instance = Host::Flux.start_with(&["--test-size=1"], &config, &[]);
+    let job = instance.flux(&["submit", "sleep", "inf"]);
+    instance.load(&[]);
+    let problem = |stats: Value| stats["collectors"]["stats"].clone();
+    wait_for("the job to be named", || {
+        let known = problem(instance.stats("prometheus"));
+        known["problem"].as_str()?.contains(job.trim()).then_some(())
+    });
+    let told = problem(guest_stats(&instance));
+    assert_eq!((&told["up"], &told["problem"]), (&json!(false), &Value::Null));
+    accepted(&instance, entry);
+    let told = problem(guest_stats(&instance));
+    assert!(told["problem"].is_string(), "{told}");
+    instance.flux(&["cancel", job.trim()]);
     instance.flux(&["module", "remove", "prometheus"]);
 }
 
