@@ -292,6 +292,7 @@ fn guests_publish_where_they_may_and_as_themselves() {
     let list = || instance.rpc_as(&guest, "prometheus.custom-list", &json!({}));
     let error = send(&gauge("g", 1.0)).unwrap_err();
     assert!(error.contains("guests may not publish"), "{error}");
+    assert_eq!(dropped(&instance.scrape(), "invalid"), 1.0);
 
     instance
         .shell("echo '[prometheus]\ncustom-guests = true' | flux config load");
