@@ -6,6 +6,7 @@ import errno
 import json
 import logging
 import math
+import re
 import sys
 
 import flux
@@ -34,9 +35,12 @@ def label(text):
 
 def duration(text):
     try:
-        return parse_fsd(text)
+        seconds = parse_fsd(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(str(error))
+    if not math.isfinite(seconds):
+        raise argparse.ArgumentTypeError(f"expected 1s to 7d, got '{text}'")
+    return seconds
 
 
 def request(args, method, payload):
@@ -164,6 +168,8 @@ def parser():
             formatter_class=help_formatter(),
             help=text,
         )
+        # argparse would take -1e-6 for an option
+        sub._negative_number_matcher = re.compile(r"-\.?\d")
         if command == "observe":
             sub.add_argument(
                 "--buckets",

@@ -51,11 +51,15 @@ fn statistic(page: &Scrape, figure: &str, statistic: &str) -> f64 {
 }
 
 /// What one broker's stats say of the collector.
-fn problem(instance: &Instance, rank: &str) -> Option<String> {
+fn collector(instance: &Instance, rank: &str) -> serde_json::Value {
     let stats = ["exec", "-r", rank, "flux", "module", "stats", "prometheus"];
     let stats = instance.flux(&stats);
     let stats: serde_json::Value = serde_json::from_str(&stats).unwrap();
-    let problem = &stats["collectors"]["subtree"]["problem"];
+    stats["collectors"]["subtree"].clone()
+}
+
+fn problem(instance: &Instance, rank: &str) -> Option<String> {
+    let problem = &collector(instance, rank)["problem"];
     problem.as_str().map(str::to_owned)
 }
 
@@ -137,6 +141,30 @@ fn sums_are_those_of_the_brokers() {
     let said = listeners("1");
     assert!(!said.contains(listens), "{said}");
     assert!(said.contains("rank 1 is not in listen-ranks (0)"), "{said}");
+    remove(&instance, "all");
+}
+
+/// Some send before their parent does so itself for the first time.
+#[test]
+fn who_reports_early_is_heard() {
+    if skip("who_reports_early_is_heard") {
+        return;
+    }
+    let instance = Instance::start(&["--test-size=7", "-Stbon.topo=kary:2"]);
+    let module = instance::module();
+    for ranks in ["0", "1-2", "3-6"] {
+        let load = ["exec", "-r", ranks, "flux", "module", "load"];
+        let module = module.to_str().unwrap();
+        let args = [module, "listen=none", "brokers-period=10s"];
+        instance.flux(&[&load[..], &args].concat());
+    }
+    for rank in ["4", "5"] {
+        let collector = wait_for("its report to be taken", || {
+            let collector = collector(&instance, rank);
+            (collector["up"] == true).then_some(collector)
+        });
+        assert_eq!(collector["errors"], 0, "{collector}");
+    }
     remove(&instance, "all");
 }
 

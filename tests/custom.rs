@@ -252,6 +252,13 @@ fn jobs_on_any_rank_publish() {
         assert_eq!(page.sum("flux_custom_from", &[]), 6.0);
         (started == 4.0).then_some(())
     });
+    for value in ["-1", "-2.5e-3", "-.5", "1e300"] {
+        let (code, said) =
+            metric(&instance, &format!("flux metric set cold {value}"));
+        assert_eq!(code, Some(0), "{value}: {said}");
+        let shown = instance.scrape().value("flux_custom_cold");
+        assert_eq!(shown, value.parse::<f64>().unwrap());
+    }
     // what is wrong is told by name, and by the exit code
     for (words, code, error) in [
         ("set from 1", 1, "\"from\": labels: the family has rank, not none"),
@@ -261,6 +268,7 @@ fn jobs_on_any_rank_publish() {
         ("set a 1 --rank 3", 1, "the module is not loaded on rank 3"),
         ("list --module other", 1, "the module is not loaded on rank 0"),
         ("set a 1 --ttl 8d", 1, "\"a\": ttl: expected 1 to 604800 s"),
+        ("set a 1 --ttl inf", 2, "argument --ttl: expected 1s to 7d"),
     ] {
         let (got, said) = metric(&instance, &format!("flux metric {words}"));
         assert_eq!(got, Some(code), "{words}: {said}");
@@ -284,6 +292,7 @@ fn guests_publish_where_they_may_and_as_themselves() {
     let list = || instance.rpc_as(&guest, "prometheus.custom-list", &json!({}));
     let error = send(&gauge("g", 1.0)).unwrap_err();
     assert!(error.contains("guests may not publish"), "{error}");
+    assert_eq!(dropped(&instance.scrape(), "invalid"), 1.0);
 
     instance
         .shell("echo '[prometheus]\ncustom-guests = true' | flux config load");

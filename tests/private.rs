@@ -13,7 +13,7 @@ use std::process::Output;
 
 use endpoint::{Authority, Folder, HASH, curl, own_address};
 use instance::{Host, Instance, wait_for};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 scenarios! {
     private_mode_is_followed
@@ -44,10 +44,15 @@ fn refused(instance: &Instance, config: &str) -> String {
 
 /// `stats-get`, as a guest asks for it.
 fn guest_stats(instance: &Instance) -> Value {
+    stats_as(instance, "0x2")
+}
+
+/// The same, as somebody with these roles does.
+fn stats_as(instance: &Instance, roles: &str) -> Value {
     let output = instance
         .command("flux")
         .args(["module", "stats", "prometheus"])
-        .env("FLUX_HANDLE_ROLEMASK", "0x2")
+        .env("FLUX_HANDLE_ROLEMASK", roles)
         .output()
         .unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -140,6 +145,8 @@ fn private_mode_is_followed(host: Host) {
         assert_eq!(stats["access"]["withheld"], true);
         assert_eq!(stats["jobs"], Value::Null, "{stats}");
         assert_eq!(stats["journal"], Value::Null, "{stats}");
+        // one that Flux 0.88 calls an administrator
+        assert_eq!(stats_as(&instance, "0xa")["jobs"]["active"], 0);
     }
 
     // with a password it is shown to who has it, and guests still are guests
@@ -175,6 +182,34 @@ fn private_mode_is_followed(host: Host) {
     if let Some(ip) = &other {
         assert!(page(ip, "/metrics").contains("\nflux_jobs{"));
     }
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
+/// They quote what modules said, which may be of jobs. In the stand-in all who
+/// ask are the owner.
+#[test]
+fn problems_are_not_for_guests() {
+    if instance::skip("problems_are_not_for_guests") {
+        return;
+    }
+    let on = "[access]\nprivate-mode = true\n";
+    let entry = "[[prometheus.stats]]\ntopic = \"job-exec.stats-get\"\n\
+                 path = \"jobs.none\"\nname = \"x\"\ninterval = \"1s\"\n";
+    let config = format!("{on}{entry}");
+    let instance = Host::Flux.start_with(&["--test-size=1"], &config, &[]);
+    let job = instance.flux(&["submit", "sleep", "inf"]);
+    instance.load(&[]);
+    let problem = |stats: Value| stats["collectors"]["stats"].clone();
+    wait_for("the job to be named", || {
+        let known = problem(instance.stats("prometheus"));
+        known["problem"].as_str()?.contains(job.trim()).then_some(())
+    });
+    let told = problem(guest_stats(&instance));
+    assert_eq!((&told["up"], &told["problem"]), (&json!(false), &Value::Null));
+    accepted(&instance, entry);
+    let told = problem(guest_stats(&instance));
+    assert!(told["problem"].is_string(), "{told}");
+    instance.flux(&["cancel", job.trim()]);
     instance.flux(&["module", "remove", "prometheus"]);
 }
 

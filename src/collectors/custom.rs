@@ -144,11 +144,18 @@ impl Custom {
         let by = publisher(request)?;
         // before anything of theirs is read
         if by.is_some() && !self.store().admits_guests() {
+            self.count(Reason::Invalid);
             let text = "guests may not publish metrics here \
                         (prometheus.custom-guests)";
             return Err(Error::new(libc::EPERM, text));
         }
-        self.take(by, request.payload()?)
+        let payload = request.payload();
+        let payload = payload.inspect_err(|_| self.count(Reason::Invalid))?;
+        self.take(by, payload)
+    }
+
+    fn count(&self, reason: Reason) {
+        self.0.dropped[reason as usize].fetch_add(1, Relaxed);
     }
 
     /// Takes updates of one publisher.
@@ -164,7 +171,7 @@ impl Custom {
                 Ok(())
             }
             Err(Refusal { reason, text }) => {
-                self.0.dropped[reason as usize].fetch_add(1, Relaxed);
+                self.count(reason);
                 let errno = match reason {
                     Reason::Invalid => libc::EINVAL,
                     Reason::Conflict => libc::EEXIST,

@@ -140,15 +140,16 @@ impl Health {
         ));
     }
 
-    /// For `stats-get`.
-    pub fn stats(&self) -> Value {
+    /// For `stats-get`. What is wrong is told if `all`: it may quote others.
+    pub fn stats(&self, all: bool) -> Value {
         let problem =
             self.problem.lock().unwrap_or_else(PoisonError::into_inner);
+        let problem = problem.as_ref().filter(|_| all);
         json!({
             "up": self.up(),
             "errors": self.errors(),
             "last_success": self.last_success(),
-            "problem": *problem,
+            "problem": problem,
         })
     }
 

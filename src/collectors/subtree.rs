@@ -74,6 +74,8 @@ pub fn start(context: &Context) -> Result<()> {
     context.scope.serve(&topic, Role::Owner, move |request| {
         served.take(request).map(|()| String::new())
     })?;
+    // now, for a child may be the first to report
+    subtree.clone().meet(drop);
     let begin = context.clone();
     context.scope.after(period * phase(rank), move || {
         let asked = subtree.clone();
@@ -132,20 +134,27 @@ impl Subtree {
     }
 
     fn begin(self: Rc<Self>, round: Round) {
+        let asking = self.clone();
+        self.meet(move |met| match met {
+            Ok(()) => asking.ask(round),
+            Err(error) => round.finish(Err(error)),
+        });
+    }
+
+    /// Asks who the children are, unless that is known.
+    fn meet(self: Rc<Self>, then: impl FnOnce(Result<()>) + 'static) {
         if self.children.borrow().is_some() {
-            return self.ask(round);
+            return then(Ok(()));
         }
         let payload = format!(r#"{{"rank":{}}}"#, self.rank);
         let context = self.context.clone();
         let question = [(c"overlay.topology", &*payload)];
         context.ask(question, TIMEOUT, move |answer| {
-            match answer.and_then(|[reply]| topology(&reply)) {
-                Ok(children) => {
-                    *self.children.borrow_mut() = Some(children);
-                    self.ask(round);
-                }
-                Err(error) => round.finish(Err(error)),
-            }
+            let children = answer.and_then(|[reply]| topology(&reply));
+            then(children.map(|children| {
+                // one that is known may have told something since
+                self.children.borrow_mut().get_or_insert(children);
+            }));
         });
     }
 

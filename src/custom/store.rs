@@ -113,7 +113,7 @@ impl Store {
     ) -> Result<(), Refusal> {
         let name = guest::whose(by, &mut update)?;
         if let Some(family) = self.families.get(&name) {
-            family.agrees(&update)?;
+            family.agrees(by, &update)?;
         }
         let ttl = update.ttl.unwrap_or(self.settings.ttl);
         let until = now + ttl;
@@ -136,6 +136,7 @@ impl Store {
         let family = match self.families.get(&name) {
             Some(family) => family,
             None => made.insert(Published::new(
+                by,
                 format!("{}{name}", self.settings.prefix),
                 names,
                 &mut update,
@@ -245,7 +246,7 @@ impl Store {
                 json!({
                     "name": family.given.name,
                     "type": family.kind.as_str(),
-                    "help": family.given.help,
+                    "help": family.help(&whose),
                     "series": series,
                 })
             })

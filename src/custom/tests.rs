@@ -117,6 +117,17 @@ fn what_differs_is_refused_and_says_how() {
     update["buckets"] = json!([2]);
     let refusal = send(&mut store, OWNER, &update, 0.0).unwrap_err();
     assert_eq!(refusal.text, "\"h\": buckets: differ from [1.0]");
+    // who says nothing of it contradicts nobody, whoever comes first
+    for help in [json!(""), Value::Null, json!("Late."), json!("Later.")] {
+        let mut update = gauge("bare", 1.0);
+        if help != Value::Null {
+            update["help"] = help;
+        }
+        send(&mut store, OWNER, &update, 0.0).unwrap();
+    }
+    let mut update = first[0].clone();
+    update["help"] = json!("");
+    send(&mut store, OWNER, &update, 0.0).unwrap();
     // what was said once need not be said again
     let again = json!([
         { "name": "g", "type": "gauge", "value": 2, "labels": { "a": "2" } },
@@ -224,6 +235,44 @@ fn guests_are_told_apart_and_cannot_pretend() {
     assert_eq!(samples(&store)[0], "site_a_bucket{le=\"1\"} 1");
     store.expire(1000.0);
     assert_eq!(store.used(), Default::default());
+}
+
+/// In private mode they are not to see each other's.
+#[test]
+fn what_a_guest_said_is_told_to_no_other() {
+    let mut store = store(1000);
+    let first = json!({ "name": "a", "type": "histogram", "value": 1,
+        "help": "Of the secret case.", "labels": { "secret": "1" },
+        "buckets": [7.5] });
+    send(&mut store, GUEST, &first, 0.0).unwrap();
+    let other = Some(1002);
+    let bare = json!({ "name": "a", "type": "histogram", "value": 1,
+        "labels": { "secret": "" } });
+    for (key, value) in [
+        ("type", json!("gauge")),
+        ("help", json!("x")),
+        ("labels", json!({})),
+        ("buckets", json!([1])),
+    ] {
+        let mut update = bare.clone();
+        update[key] = value;
+        let refusal = send(&mut store, other, &update, 0.0).unwrap_err();
+        assert_eq!(refusal.reason, Reason::Conflict);
+        let text = "differs from what the user gave who was first with this \
+                    name: choose another name";
+        assert_eq!(refusal.text, format!("\"a\": {key}: {text}"));
+        // who was first is told what that was
+        let refusal = send(&mut store, GUEST, &update, 0.0).unwrap_err();
+        assert!(!refusal.text.contains(text), "{}", refusal.text);
+    }
+    send(&mut store, other, &bare, 0.0).unwrap();
+    let help = |whose: Publisher| {
+        let list = store.list(0.0, |by| whose.is_none() || by == whose);
+        list["families"][0]["help"].clone()
+    };
+    assert_eq!(help(GUEST), "Of the secret case.");
+    assert_eq!(help(OWNER), "Of the secret case.");
+    assert_eq!(help(other), Value::Null);
 }
 
 #[test]

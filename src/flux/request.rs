@@ -9,6 +9,10 @@ use std::rc::Rc;
 use super::scope::{Kind, Scope};
 use super::{Error, Handle, Result, handle, sys};
 
+/// The role of guests from whom private mode hides nothing, since Flux 0.88;
+/// before, no role had this bit.
+const ADMIN: u32 = 8;
+
 /// Who may call a service method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -55,19 +59,24 @@ impl Request<'_> {
         self.has_role(sys::FLUX_ROLE_OWNER)
     }
 
+    /// Whether private mode hides nothing from who sent it.
+    pub fn is_privileged(&self) -> Result<bool> {
+        self.has_role(sys::FLUX_ROLE_OWNER | ADMIN)
+    }
+
     /// Whether it was sent on this broker.
     pub fn is_local(&self) -> Result<bool> {
         self.has_role(sys::FLUX_ROLE_LOCAL)
     }
 
-    fn has_role(&self, role: u32) -> Result<bool> {
+    fn has_role(&self, any: u32) -> Result<bool> {
         let mut roles = 0;
         // SAFETY: the message is valid during the callback; `roles` is a
         // valid place for the result.
         let rc =
             unsafe { sys::flux_msg_get_rolemask(self.message, &raw mut roles) };
         match rc {
-            0.. => Ok(roles & role != 0),
+            0.. => Ok(roles & any != 0),
             _ => Err(Error::last()),
         }
     }

@@ -46,7 +46,10 @@ pub unsafe fn main<M: Module>(
 ) -> c_int {
     // Cancellation unwinds this frame, so nothing in it may need dropping:
     // only integers and raw pointers live across flux_prometheus_run.
-    let cancel = thread::disable_cancel();
+    // It stays off at the return, too: one that came during the teardown would
+    // strike the broker's own clean-up of this thread, after which nobody says
+    // that the module has ended, and who removes it waits for ever.
+    thread::disable_cancel();
     // SAFETY: the contract is passed on.
     let (rc, errno) = match unsafe { load::<M>(h, argc, argv) } {
         Ok(running) => {
@@ -70,7 +73,6 @@ pub unsafe fn main<M: Module>(
         }
         Err(errno) => (-1, errno),
     };
-    thread::restore_cancel(cancel);
     // last, for the broker reads it
     thread::set_errno(errno);
     rc

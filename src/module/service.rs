@@ -54,7 +54,8 @@ impl Service {
             Role::Guest,
             move |request| {
                 // as job-manager.stats-get does it
-                let all = !service.guard.is_private() || request.is_owner()?;
+                let private = service.guard.is_private();
+                let all = !private || request.is_privileged()?;
                 Ok(service.stats(all).to_string())
             },
         )?;
@@ -112,12 +113,12 @@ impl Service {
         }
     }
 
-    /// With the figures of jobs only if `all`.
+    /// With the figures of jobs, and with problems, only if `all`.
     fn stats(&self, all: bool) -> Value {
         let collectors: Map<_, _> = self
             .all
             .iter()
-            .map(|health| (health.name().to_owned(), health.stats()))
+            .map(|health| (health.name().to_owned(), health.stats(all)))
             .collect();
         let counts = self.site.counts();
         let mut stats = json!({

@@ -56,6 +56,43 @@ fn a_parent_that_does_not_listen_costs_nothing() {
     top.flux(&["job", "wait-event", "-q", &child.job.to_string(), "clean"]);
 }
 
+/// Who waits for a removal loses patience while the last totals are sent.
+#[test]
+fn is_canceled_while_it_is_being_removed() {
+    if skip("is_canceled_while_it_is_being_removed") {
+        return;
+    }
+    let top = Instance::start(&["--test-size=1"]);
+    top.load(&[]);
+    let dir = TempDir::new();
+    let child = Nested::start(&top, None, &dir, "child");
+    wait_for("it to be told", || {
+        (instances(&top.scrape(), "1") == 1.0).then_some(())
+    });
+    let pid = top.broker_pid().to_string();
+    let signal = |name: &str| {
+        let sent = Command::new("kill").args([name, &pid]).status().unwrap();
+        assert!(sent.success());
+    };
+    signal("-STOP");
+    let removed = std::panic::catch_unwind(|| {
+        let remove = ["module", "remove", "prometheus"];
+        let mut removal = child.command("flux").args(remove).spawn().unwrap();
+        wait_for("the removal to begin", || {
+            child.log().contains("rmmod prometheus").then_some(())
+        });
+        // if it has not ended already
+        let cancel = ["module", "remove", "--cancel", "prometheus"];
+        let _ = child.command("flux").args(cancel).output().unwrap();
+        removal.wait().unwrap()
+    });
+    signal("-CONT");
+    let removed = removed.unwrap();
+    assert!(removed.success(), "{removed}: {}", child.log());
+    child.end();
+    top.flux(&["module", "remove", "prometheus"]);
+}
+
 #[test]
 fn what_it_needs_is_named() {
     if skip("what_it_needs_is_named") {

@@ -23,6 +23,8 @@ pub(super) type Key = Box<[String]>;
 pub(super) struct Published {
     pub(super) given: Arc<Given>,
     pub(super) kind: Kind,
+    /// Who was first with this name, and decided on all of this.
+    begun: Publisher,
     /// Of a histogram.
     pub(super) bounds: Arc<[f64]>,
     pub(super) series: BTreeMap<Key, Series>,
@@ -46,6 +48,7 @@ pub(super) struct Series {
 impl Published {
     /// An empty one, for a first update.
     pub(super) fn new(
+        by: Publisher,
         name: String,
         labels: Vec<String>,
         update: &mut Update,
@@ -58,6 +61,7 @@ impl Published {
         };
         Self {
             kind: update.kind,
+            begun: by,
             bounds,
             series: BTreeMap::new(),
             of: BTreeMap::new(),
@@ -73,21 +77,36 @@ impl Published {
         }
     }
 
-    /// Whether an update, whose labels are complete, is for this family.
-    pub(super) fn agrees(&self, update: &Update) -> Result<(), Refusal> {
-        let conflict = |text| Err(Refusal::new(Reason::Conflict, text));
+    /// Whether an update, whose labels are complete, is for this family. What
+    /// a guest said is told to no other.
+    pub(super) fn agrees(
+        &self,
+        by: Publisher,
+        update: &Update,
+    ) -> Result<(), Refusal> {
+        let conflict = |key: &str, differs: String| {
+            let text = match by == self.begun {
+                true => differs,
+                false => "differs from what the user gave who was first with \
+                          this name: choose another name"
+                    .into(),
+            };
+            Err(Refusal::new(Reason::Conflict, format!("{key}: {text}")))
+        };
         if update.kind != self.kind {
             let (before, now) = (self.kind.as_str(), update.kind.as_str());
-            return conflict(format!("type: is a {before}, not a {now}"));
+            return conflict("type", format!("is a {before}, not a {now}"));
         }
-        if update.help.as_ref().is_some_and(|help| *help != self.given.help) {
-            let help = shown(&self.given.help);
-            return conflict(format!("help: differs from {help}"));
+        let (before, now) = (&self.given.help, update.help.as_deref());
+        let now = now.filter(|help| !help.is_empty());
+        if !before.is_empty() && now.is_some_and(|help| help != before) {
+            let text = format!("differs from {}", shown(before));
+            return conflict("help", text);
         }
         let buckets = update.buckets.as_deref();
         if buckets.is_some_and(|bounds| *bounds != *self.bounds) {
             let bounds = &self.bounds;
-            return conflict(format!("buckets: differ from {bounds:?}"));
+            return conflict("buckets", format!("differ from {bounds:?}"));
         }
         if !update.labels.keys().eq(&self.given.labels) {
             let list = |names: &[&str]| match names {
@@ -98,11 +117,18 @@ impl Published {
             let here = list(&labels.collect::<Vec<_>>());
             let labels = update.labels.keys().map(String::as_str);
             let given = list(&labels.collect::<Vec<_>>());
-            return conflict(format!(
-                "labels: the family has {here}, not {given}"
-            ));
+            let differs = format!("the family has {here}, not {given}");
+            return conflict("labels", differs);
         }
         Ok(())
+    }
+
+    /// What it means, to those who may know it.
+    pub(super) fn help(
+        &self,
+        whose: impl Fn(Publisher) -> bool,
+    ) -> Option<&str> {
+        whose(self.begun).then_some(&self.given.help)
     }
 
     /// What a further series takes, and with it the family where it is the
