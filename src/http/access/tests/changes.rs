@@ -1,7 +1,6 @@
 //! Rules that change while they are in force.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
@@ -159,14 +158,18 @@ fn a_connection_ends_with_its_listener() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().unwrap();
     for peer in [peer("192.0.2.1"), Peer::Unix] {
-        let closed = Arc::new(AtomicBool::new(false));
-        let visit = Visit { closed: closed.clone(), ..Visit::new(peer, None) };
+        let term = Term::default();
+        let visit = Visit { term: term.clone(), ..Visit::new(peer, None) };
         let ask = || {
             let headers = HeaderMap::new();
             runtime.block_on(visit.admit(&access, &counts, &headers)).0
         };
         assert!(ask().is_ok());
-        closed.store(true, Ordering::Relaxed);
+        term.end();
         assert!(matches!(ask(), Err(Denial::Outdated)));
+        let again = Visit { term: term.current(), ..Visit::new(peer, None) };
+        let headers = HeaderMap::new();
+        let admitted = again.admit(&access, &counts, &headers);
+        assert!(runtime.block_on(admitted).0.is_ok(), "who comes after");
     }
 }
