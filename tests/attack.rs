@@ -7,7 +7,7 @@
 mod endpoint;
 
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 
 use endpoint::{Authority, Endpoint, Folder, wait_until};
 use flux_prometheus::http::Limits;
@@ -20,17 +20,21 @@ const PAGE: usize = 8 << 20;
 /// What one connection may hold, beside answers: see SECURITY.md.
 const CONNECTION: usize = 192 << 10;
 
-/// A client with an address of its own and the smallest of buffers.
-fn attacker(n: usize, server: SocketAddr) -> TcpStream {
+/// A client with the smallest of buffers.
+fn attacker(server: SocketAddr) -> TcpStream {
     use socket2::{Domain, Socket, Type};
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let own = IpAddr::from([127, 0, 1 + (n / 32) as u8, 1]);
-    socket.bind(&SocketAddr::new(own, 0).into()).unwrap();
     socket.connect(&server.into()).unwrap();
     let stream: TcpStream = socket.into();
     stream.set_write_timeout(Some(endpoint::LONG)).unwrap();
     stream
+}
+
+/// Those that there are, as if all of us were somebody else.
+fn limits() -> Limits {
+    let limits = Limits::default();
+    Limits { connections_per_address: limits.connections, ..limits }
 }
 
 /// Resident memory, in bytes.
@@ -42,13 +46,13 @@ fn resident() -> usize {
 
 /// All places, held by clients that begin like this; what memory that takes.
 fn attack(e: &Endpoint, begin: &[u8]) -> usize {
-    let limits = Limits::default();
+    let limits = limits();
     let open = || e.site.counts().connections.get() as usize;
     wait_until("a fresh start", || open() == 0);
     let before = resident();
     let held: Vec<_> = (0..limits.connections)
-        .map(|n| {
-            let mut stream = attacker(n, e.address);
+        .map(|_| {
+            let mut stream = attacker(e.address);
             stream.write_all(begin).unwrap();
             stream
         })
@@ -65,7 +69,7 @@ fn attack(e: &Endpoint, begin: &[u8]) -> usize {
     });
     let grown = most.saturating_sub(before);
     // one more is turned away, and costs nothing that stays
-    let mut more = attacker(0, e.address);
+    let mut more = attacker(e.address);
     let _ = more.write_all(begin);
     wait_until("it is refused", || e.site.counts().refused.get() > 0);
     drop(held);
@@ -80,7 +84,7 @@ fn page(e: &Endpoint) {
 
 #[test]
 fn memory_is_bounded() {
-    let limits = Limits::default();
+    let limits = limits();
     let bound = limits.connections * CONNECTION;
     let report = |what: &str, grown: usize, bound: usize| {
         println!("{what}: {} KiB of {} KiB", grown >> 10, bound >> 10);

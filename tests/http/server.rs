@@ -52,7 +52,7 @@ fn stop_waits_for_no_client() {
     let mut half = f.connect();
     half.write_all(b"GET /metr").unwrap();
     let mut idle = BufReader::new(f.connect());
-    idle.get_mut().write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    idle.get_mut().write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     answer(&mut idle);
     let mut slow = slow_reader(f.address);
     slow.write_all(GET).unwrap();
