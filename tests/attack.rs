@@ -98,6 +98,9 @@ fn memory_is_bounded() {
         "x".repeat(limits.header_bytes - 100)
     );
     report("headers", attack(&e, header.as_bytes()), bound);
+    // more pages for people than the kernel takes, which are not counted
+    let people = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200);
+    report("pages", attack(&e, people.as_bytes()), bound);
     // one request after the other, each answer another rendering
     let many = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
     let answers = limits.rendered_bytes + PAGE;
