@@ -41,11 +41,7 @@ use std::{
     fmt, io,
     net::TcpListener,
     os::unix::net::UnixListener,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-        mpsc,
-    },
+    sync::{Arc, mpsc},
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -56,6 +52,7 @@ use tokio::{
 };
 
 use accept::Acceptor;
+use access::Term;
 use rules::Rules;
 
 pub use access::Access;
@@ -105,8 +102,8 @@ struct Listener {
     /// That of a Unix socket, which goes with the listener.
     file: Option<SocketFile>,
     close: oneshot::Sender<accept::Closed>,
-    /// Tells its connections.
-    is_closed: Arc<AtomicBool>,
+    /// Of its connections.
+    term: Term,
 }
 
 /// A bound socket, and where it is.
@@ -186,11 +183,10 @@ impl Server {
             }
         };
         let (close, closed) = oneshot::channel();
-        let is_closed = Arc::<AtomicBool>::default();
+        let term = Term::default();
         let acceptor = self.acceptor.clone();
-        self.runtime.spawn(acceptor.run(listener, closed, is_closed.clone()));
-        let held =
-            Listener { address: address.clone(), file, close, is_closed };
+        self.runtime.spawn(acceptor.run(listener, closed, term.clone()));
+        let held = Listener { address: address.clone(), file, close, term };
         self.listeners.push(held);
         Ok(address)
     }
@@ -199,6 +195,13 @@ impl Server {
     pub fn socket_file(&self, address: &Address) -> Option<&SocketFile> {
         let listener = self.listeners.iter().find(|l| l.address == *address)?;
         listener.file.as_ref()
+    }
+
+    /// Has connections to Unix sockets end at their next request: whose they
+    /// are is not known, and new modes or owners may not allow them.
+    pub fn end_unix_connections(&self) {
+        let unix = self.listeners.iter().filter(|l| l.file.is_some());
+        unix.for_each(|listener| listener.term.end());
     }
 
     /// Closes the listeners on `addresses`, as [`listen`](Self::listen)
@@ -217,8 +220,8 @@ impl Server {
                 .partition(|l| addresses.contains(&l.address));
         self.listeners = stay;
         for listener in gone {
-            let Listener { close, file, is_closed, .. } = listener;
-            is_closed.store(true, Ordering::Release);
+            let Listener { close, file, term, .. } = listener;
+            term.end();
             // first: nobody is to find a file that nobody listens on
             drop(file);
             // otherwise the task is gone, and the listener with it

@@ -7,11 +7,16 @@
 mod endpoint;
 
 use std::io::Write;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
 
 use endpoint::{Authority, Endpoint, Folder, wait_until};
 use flux_prometheus::http::Limits;
 use flux_prometheus::http::access::Settings;
+use tokio_rustls::rustls::{
+    self, ClientConfig, ClientConnection, RootCertStore, StreamOwned,
+    pki_types::{CertificateDer, ServerName, pem::PemObject},
+};
 
 /// The answer, in bytes: larger than what the kernel takes for a connection,
 /// so that who does not read makes us keep it.
@@ -20,17 +25,21 @@ const PAGE: usize = 8 << 20;
 /// What one connection may hold, beside answers: see SECURITY.md.
 const CONNECTION: usize = 192 << 10;
 
-/// A client with an address of its own and the smallest of buffers.
-fn attacker(n: usize, server: SocketAddr) -> TcpStream {
+/// A client with the smallest of buffers.
+fn attacker(server: SocketAddr) -> TcpStream {
     use socket2::{Domain, Socket, Type};
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let own = IpAddr::from([127, 0, 1 + (n / 32) as u8, 1]);
-    socket.bind(&SocketAddr::new(own, 0).into()).unwrap();
     socket.connect(&server.into()).unwrap();
     let stream: TcpStream = socket.into();
     stream.set_write_timeout(Some(endpoint::LONG)).unwrap();
     stream
+}
+
+/// Those that there are, as if all of us were somebody else.
+fn limits() -> Limits {
+    let limits = Limits::default();
+    Limits { connections_per_address: limits.connections, ..limits }
 }
 
 /// Resident memory, in bytes.
@@ -42,18 +51,20 @@ fn resident() -> usize {
 
 /// All places, held by clients that begin like this; what memory that takes.
 fn attack(e: &Endpoint, begin: &[u8]) -> usize {
-    let limits = Limits::default();
+    attack_by(e, limits().connections, || {
+        let mut stream = attacker(e.address);
+        stream.write_all(begin).unwrap();
+        stream
+    })
+}
+
+/// All `places`, held by clients that come like this.
+fn attack_by<S>(e: &Endpoint, places: usize, come: impl Fn() -> S) -> usize {
     let open = || e.site.counts().connections.get() as usize;
     wait_until("a fresh start", || open() == 0);
     let before = resident();
-    let held: Vec<_> = (0..limits.connections)
-        .map(|n| {
-            let mut stream = attacker(n, e.address);
-            stream.write_all(begin).unwrap();
-            stream
-        })
-        .collect();
-    wait_until("all are in", || open() == limits.connections);
+    let held: Vec<_> = (0..places).map(|_| come()).collect();
+    wait_until("all are in", || open() == places);
     // until it grows no more
     let mut most = resident();
     wait_until("the memory settles", || {
@@ -65,11 +76,36 @@ fn attack(e: &Endpoint, begin: &[u8]) -> usize {
     });
     let grown = most.saturating_sub(before);
     // one more is turned away, and costs nothing that stays
-    let mut more = attacker(0, e.address);
-    let _ = more.write_all(begin);
+    let mut more = attacker(e.address);
+    let _ = more.write_all(b"GET /metrics HTTP/1.1");
     wait_until("it is refused", || e.site.counts().refused.get() > 0);
     drop(held);
     grown
+}
+
+/// A client that has shaken hands, asks and reads nothing.
+fn asks_over_tls(
+    address: SocketAddr,
+    config: &Arc<ClientConfig>,
+) -> StreamOwned<ClientConnection, TcpStream> {
+    let name = ServerName::try_from("localhost").unwrap();
+    let tls = ClientConnection::new(config.clone(), name).unwrap();
+    let mut stream = StreamOwned::new(tls, attacker(address));
+    let get = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(get.as_bytes()).unwrap();
+    stream.flush().unwrap();
+    stream
+}
+
+fn client_of(folder: &Folder) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    let ca = CertificateDer::from_pem_file(folder.path("ca.crt"));
+    roots.add(ca.unwrap()).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap();
+    config.with_root_certificates(roots).with_no_client_auth().into()
 }
 
 fn page(e: &Endpoint) {
@@ -80,7 +116,7 @@ fn page(e: &Endpoint) {
 
 #[test]
 fn memory_is_bounded() {
-    let limits = Limits::default();
+    let limits = limits();
     let bound = limits.connections * CONNECTION;
     let report = |what: &str, grown: usize, bound: usize| {
         println!("{what}: {} KiB of {} KiB", grown >> 10, bound >> 10);
@@ -94,6 +130,9 @@ fn memory_is_bounded() {
         "x".repeat(limits.header_bytes - 100)
     );
     report("headers", attack(&e, header.as_bytes()), bound);
+    // more pages for people than the kernel takes, which are not counted
+    let people = "GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(200);
+    report("pages", attack(&e, people.as_bytes()), bound);
     // one request after the other, each answer another rendering
     let many = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
     let answers = limits.rendered_bytes + PAGE;
@@ -107,7 +146,7 @@ fn memory_is_bounded() {
         tls_key: Some(folder.path("server.key")),
         ..Settings::default()
     };
-    let e = Endpoint::start(limits, tls);
+    let e = Endpoint::start(limits, tls.clone());
     // a hello of 64 KiB, in records, without its end
     let mut hello = Vec::new();
     for n in 0..4 {
@@ -120,5 +159,15 @@ fn memory_is_bounded() {
     }
     hello.truncate(0xfff0 - 64);
     report("handshakes", attack(&e, &hello), bound);
+    e.stop();
+
+    // few, for TLS would take all that they ask for if it were let to
+    let few = Limits { connections: 32, ..limits };
+    let e = Endpoint::start(few, tls);
+    page(&e);
+    let config = client_of(&folder);
+    let come = || asks_over_tls(e.address, &config);
+    let grown = attack_by(&e, few.connections, come);
+    report("over TLS", grown, few.connections * CONNECTION + answers);
     e.stop();
 }

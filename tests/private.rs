@@ -6,9 +6,10 @@
 mod endpoint;
 mod instance;
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::process::Output;
 
 use endpoint::{Authority, Folder, HASH, curl, own_address};
@@ -19,6 +20,7 @@ scenarios! {
     private_mode_is_followed
     rules_are_reloaded_or_refused_whole
     connections_end_with_their_address
+    new_addresses_have_the_new_rules
     a_unix_socket_comes_and_goes
     limits_follow_the_configuration
 }
@@ -336,6 +338,22 @@ fn connections_end_with_their_address(host: Host) {
     instance.flux(&["module", "remove", "prometheus"]);
 }
 
+/// From the first connection on: they may be stricter than those before.
+fn new_addresses_have_the_new_rules(host: Host) {
+    let instance = host.start(&["--test-size=1"]);
+    let table = "[prometheus]\nlisten = ";
+    accepted(&instance, &format!("{table}\"127.0.0.1:0\"\n"));
+    instance.load_args(&[], &[]);
+    let private = "[access]\nprivate-mode = true\n";
+    accepted(&instance, &format!("{private}{table}\"127.0.0.2:0\"\n"));
+    // what happens is logged where it happens, and by one thread
+    let log = instance.log();
+    let said = ["closed 127.0.0.1:", "private mode is on", "on 127.0.0.2:"];
+    let at = said.map(|text| log.find(text).expect(text));
+    assert!(at.is_sorted(), "{log}");
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
 fn a_unix_socket_comes_and_goes(host: Host) {
     let instance = host.start(&["--test-size=1"]);
     let folder = Folder::new();
@@ -370,8 +388,19 @@ fn a_unix_socket_comes_and_goes(host: Host) {
     assert_eq!(address, format!("unix:{text}"));
 
     // mode and owner follow the configuration, and the socket stays
+    let mut outsider = BufReader::new(UnixStream::connect(&path).unwrap());
+    let mut ask = || {
+        // a reset is an end as well
+        let get = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+        let _ = outsider.get_mut().write_all(get);
+        let lines = outsider.by_ref().lines().map_while(Result::ok);
+        lines.take_while(|line| line != "ok").collect::<Vec<_>>()
+    };
+    assert_eq!(ask()[0], "HTTP/1.1 200 OK");
     accepted(&instance, "[prometheus]\nsocket-mode = \"0666\"\n");
     assert_eq!(mode(), 0o666);
+    // who could connect before is asked to do it again
+    assert!(ask().is_empty());
     let error = refused(
         &instance,
         "[prometheus]\nsocket-mode = \"0600\"\nsocket-owner = \"no-such\"\n",

@@ -119,7 +119,7 @@ pub const SETTINGS: &[Setting] = &[
         key: "connections-per-address",
         value: "integer from 1 to 10000",
         default: "32",
-        help: "The same, from one IPv4 address, from one IPv6 network (/64), and over all Unix sockets.",
+        help: "The same, from one IPv4 address, from one IPv6 network (/64), from all loopback addresses together, and over all Unix sockets.",
         read: |config, input| {
             put(
                 &mut config.limits.connections_per_address,

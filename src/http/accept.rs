@@ -5,14 +5,14 @@ use std::{
     convert::Infallible,
     io,
     pin::pin,
-    sync::{Arc, atomic::AtomicBool, mpsc},
+    sync::{Arc, mpsc},
 };
 
 use tokio::sync::oneshot;
 
 use super::{
     Peer, Site,
-    access::Visit,
+    access::{Term, Visit},
     connection,
     room::{Full, Room},
     rules::Rules,
@@ -48,16 +48,16 @@ impl Acceptor {
         &self.rules
     }
 
-    /// Accepts until `close` says so or its sender is gone; connections look
-    /// at `closed`.
+    /// Accepts until `close` says so or its sender is gone; connections last
+    /// as long as their `term`.
     pub(super) async fn run(
         self,
         listener: Listener,
         close: oneshot::Receiver<Closed>,
-        closed: Arc<AtomicBool>,
+        term: Term,
     ) {
         let mut close = pin!(close);
-        let mut accept = Box::pin(self.accept(listener, closed));
+        let mut accept = Box::pin(self.accept(listener, term));
         let closed = std::future::poll_fn(|cx| {
             // never ready: this is for its side effect
             let _ = accept.as_mut().poll(cx);
@@ -69,14 +69,10 @@ impl Acceptor {
         drop(closed);
     }
 
-    async fn accept(
-        self,
-        listener: Listener,
-        closed: Arc<AtomicBool>,
-    ) -> Infallible {
+    async fn accept(self, listener: Listener, term: Term) -> Infallible {
         loop {
             match listener.accept(self.site.filed()).await {
-                Ok((stream, peer)) => self.admit(stream, peer, &closed),
+                Ok((stream, peer)) => self.admit(stream, peer, term.current()),
                 Err(e) if is_of_the_client(&e) => (),
                 Err(_) => {
                     // Out of descriptors or memory: let some be freed.
@@ -87,7 +83,7 @@ impl Acceptor {
         }
     }
 
-    fn admit(&self, stream: Stream, peer: Peer, closed: &Arc<AtomicBool>) {
+    fn admit(&self, stream: Stream, peer: Peer, term: Term) {
         let counts = self.site.counts();
         if !self.rules.access().admits(peer) {
             counts.denied.inc();
@@ -97,7 +93,7 @@ impl Acceptor {
         match self.room.enter(peer, &limits) {
             Ok(place) => {
                 let (site, rules) = (self.site.clone(), self.rules.clone());
-                let visit = Visit { peer, tls: None, closed: closed.clone() };
+                let visit = Visit { peer, tls: None, term };
                 tokio::spawn(connection::serve(
                     stream, visit, site, rules, limits, place,
                 ));

@@ -33,7 +33,7 @@ pub use password::{MAX_COST, check_hash};
 pub use sans::names;
 pub(super) use tls::accept;
 pub use visit::{Credentials, credentials};
-pub(super) use visit::{Denial, Visit};
+pub(super) use visit::{Denial, Term, Visit};
 
 /// How often at most files are looked at.
 const RECHECK: Duration = Duration::from_secs(1);

@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::PathBuf,
 };
 
@@ -56,9 +56,13 @@ impl Peer {
     }
 
     /// Who it is for limits on what one client may take: for IPv6 the
-    /// network, for a client has all of its addresses.
+    /// network, for a client has all of its addresses, and so has one on this
+    /// machine all that are loopback.
     pub(super) fn origin(self) -> Self {
         match self {
+            Self::Ip(ip) if ip.is_loopback() => {
+                Self::Ip(Ipv4Addr::LOCALHOST.into())
+            }
             Self::Ip(IpAddr::V6(ip)) => {
                 let network = u128::from(ip) >> 64 << 64;
                 Self::Ip(Ipv6Addr::from(network).into())
@@ -98,6 +102,9 @@ mod tests {
         let same = |a, b| at(a).origin() == at(b).origin();
         assert!(same("10.0.0.1", "::ffff:10.0.0.1"));
         assert!(!same("10.0.0.1", "10.0.0.2"));
+        assert!(same("127.0.0.1", "127.255.0.9"));
+        assert!(same("127.0.0.1", "::1"));
+        assert!(!same("127.0.0.1", "128.0.0.1"));
         assert!(same("2001:db8::1", "2001:db8::ffff:1"));
         assert!(!same("2001:db8::1", "2001:db8:0:1::1"));
     }

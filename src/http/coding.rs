@@ -37,20 +37,37 @@ impl Coding {
 
     /// Those bytes, coded.
     pub(super) fn encode(self, bytes: &[u8]) -> io::Result<Vec<u8>> {
-        // ten to one is what metrics come to
-        let mut coded = Vec::with_capacity(bytes.len() / 8);
-        match self {
-            Self::Identity => coded.extend(bytes),
+        let mut coded = match self {
+            Self::Identity => bytes.to_vec(),
             Self::Gzip => {
+                // ten to one is what metrics come to
+                let coded = Vec::with_capacity(bytes.len() / 8);
                 let level = Compression::new(GZIP_LEVEL);
                 let mut encoder = GzEncoder::new(coded, level);
                 encoder.write_all(bytes)?;
-                return encoder.finish();
+                encoder.finish()?
             }
-            Self::Zstd => {
-                return zstd::bulk::compress(bytes, ZSTD_LEVEL);
-            }
-        }
+            Self::Zstd => zstd::bulk::compress(bytes, ZSTD_LEVEL)?,
+        };
+        // it has room for the worst, as long as somebody reads
+        coded.shrink_to_fit();
         Ok(coded)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is not counted among the bytes on their way has to be little.
+    #[test]
+    fn no_more_memory_is_held_than_there_are_bytes() {
+        let line = |n: u64| format!("flux_x{{n=\"{n}\"}} {}\n", n * n % 977);
+        let page: String = (0..10_000).map(line).collect();
+        for coding in [Coding::Identity, Coding::Gzip, Coding::Zstd] {
+            let coded = coding.encode(page.as_bytes()).unwrap();
+            let (held, bytes) = (coded.capacity(), coded.len());
+            assert!(held <= 2 * bytes, "{coding:?}: {held} for {bytes}");
+        }
     }
 }

@@ -187,7 +187,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Bytes that are accounted for until their last reader is done.
+/// Bytes that are accounted for, with the room that they have, until their last
+/// reader is done.
 struct Held {
     bytes: Arc<Vec<u8>>,
     alive: Arc<AtomicUsize>,
@@ -195,7 +196,7 @@ struct Held {
 
 impl Held {
     fn share(bytes: Arc<Vec<u8>>, alive: &Arc<AtomicUsize>) -> Bytes {
-        alive.fetch_add(bytes.len(), Ordering::Relaxed);
+        alive.fetch_add(bytes.capacity(), Ordering::Relaxed);
         Bytes::from_owner(Self { bytes, alive: Arc::clone(alive) })
     }
 }
@@ -208,7 +209,7 @@ impl AsRef<[u8]> for Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.alive.fetch_sub(self.bytes.len(), Ordering::Relaxed);
+        self.alive.fetch_sub(self.bytes.capacity(), Ordering::Relaxed);
     }
 }
 

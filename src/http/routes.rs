@@ -2,11 +2,11 @@
 
 use http_body_util::Full;
 use hyper::{
-    HeaderMap, Method, Request, Response, StatusCode,
+    HeaderMap, Method, Request, Response, StatusCode, Version,
     body::{Body, Bytes},
     header::{
         ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_ENCODING,
-        CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue,
+        CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, HeaderName, HeaderValue,
         RETRY_AFTER, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
     },
 };
@@ -124,6 +124,13 @@ fn refusal<B: Body>(request: &Request<B>, path: &str) -> Option<Answer> {
         // Closed, for where the next request begins is past the body.
         let text = "a request must not have a body\n";
         let answer = plain(StatusCode::PAYLOAD_TOO_LARGE, text);
+        return Some(with(answer, CONNECTION, "close"));
+    }
+    let hosts = request.headers().iter().filter(|(name, _)| **name == HOST);
+    // RFC 9112, 3.2: what is between may have read another one
+    if request.version() == Version::HTTP_11 && hosts.count() != 1 {
+        let text = "a request of HTTP/1.1 has one Host header\n";
+        let answer = plain(StatusCode::BAD_REQUEST, text);
         return Some(with(answer, CONNECTION, "close"));
     }
     if path == OTHER {

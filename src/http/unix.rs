@@ -2,11 +2,16 @@
 //! and owner say who may connect.
 
 use std::{
-    fs,
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, ErrorKind},
-    os::unix::{
-        fs::{FileTypeExt, MetadataExt, PermissionsExt, chown},
-        net::UnixListener,
+    os::{
+        fd::AsRawFd,
+        unix::{
+            fs::{
+                FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown,
+            },
+            net::UnixListener,
+        },
     },
     path::{Path, PathBuf},
 };
@@ -47,11 +52,13 @@ impl Ownership {
         Ok(Self { mode, user, group })
     }
 
-    fn apply(self, path: &Path) -> io::Result<()> {
+    /// Of this file, whatever has come to be where it was.
+    fn apply(self, file: &File) -> io::Result<()> {
+        let path = format!("/proc/self/fd/{}", file.as_raw_fd());
         // first: to change the owner may take the right to change the mode
-        fs::set_permissions(path, fs::Permissions::from_mode(self.mode))?;
+        fs::set_permissions(&path, Permissions::from_mode(self.mode))?;
         if self.user.is_some() || self.group.is_some() {
-            chown(path, self.user, self.group)?;
+            chown(&path, self.user, self.group)?;
         }
         Ok(())
     }
@@ -95,16 +102,16 @@ impl SocketFile {
 
     /// Changes its mode and owner, and returns those that it had.
     pub fn set_ownership(&self, new: Ownership) -> io::Result<Ownership> {
-        let file = fs::symlink_metadata(&self.path)?;
-        if identity(&file) != self.identity {
-            return Err(io::Error::other("the file was replaced"));
+        let (file, metadata) = find(&self.path)?;
+        if identity(&metadata) != self.identity {
+            return Err(replaced());
         }
         let old = Ownership {
-            mode: file.mode() & 0o7777,
-            user: Some(file.uid()),
-            group: Some(file.gid()),
+            mode: metadata.mode() & 0o7777,
+            user: Some(metadata.uid()),
+            group: Some(metadata.gid()),
         };
-        new.apply(&self.path).map(|()| old)
+        new.apply(&file).map(|()| old)
     }
 }
 
@@ -116,6 +123,24 @@ impl Drop for SocketFile {
             let _ = fs::remove_file(&self.path);
         }
     }
+}
+
+/// The socket at a path, to be changed and not to be used: not what a link
+/// leads to that somebody put there.
+fn find(path: &Path) -> io::Result<(File, fs::Metadata)> {
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    match metadata.file_type().is_socket() {
+        true => Ok((file, metadata)),
+        false => Err(replaced()),
+    }
+}
+
+fn replaced() -> io::Error {
+    io::Error::other("the file was replaced")
 }
 
 fn identity(file: &fs::Metadata) -> (u64, u64) {
@@ -138,12 +163,13 @@ pub fn bind_unix(
         }
         result => result?,
     }
-    let file = fs::symlink_metadata(path)?;
-    let file = SocketFile { path: path.into(), identity: identity(&file) };
+    let (file, metadata) = find(path)?;
+    let identity = identity(&metadata);
+    let socket_file = SocketFile { path: path.into(), identity };
     // before anybody can connect
-    ownership.apply(path)?;
+    ownership.apply(&file)?;
     socket.listen(BACKLOG)?;
-    Ok((socket.into(), file))
+    Ok((socket.into(), socket_file))
 }
 
 /// Removes the file of a socket that nobody listens on.
@@ -243,6 +269,9 @@ mod tests {
         std::os::unix::fs::symlink(&elsewhere, &place.0).unwrap();
         assert!(place.bind().is_err());
         assert!(elsewhere.exists());
+        // nor is it changed, were the link put there in time
+        let error = find(&place.0).unwrap_err();
+        assert_eq!(error.to_string(), "the file was replaced");
     }
 
     /// To give a file away is for root, and others are told so.

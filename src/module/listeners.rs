@@ -208,7 +208,8 @@ impl Listeners {
         self.0.why_none.borrow().clone()
     }
 
-    /// Changes the sockets of `addresses`, all of them or none.
+    /// Changes the sockets of `addresses`, all of them or none, and ends the
+    /// connections of who may not connect to them any more.
     fn set_ownership(
         &self,
         addresses: &[Address],
@@ -232,6 +233,7 @@ impl Listeners {
                 }
             }
         }
+        server.end_unix_connections();
         Ok(())
     }
 

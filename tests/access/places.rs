@@ -1,6 +1,6 @@
 //! Where clients are: networks, this machine, Unix sockets.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 
@@ -95,6 +95,36 @@ fn private_mode_is_for_other_machines() {
     e.stop();
 }
 
+/// A connection from before it is no way around it.
+#[test]
+fn private_mode_holds_from_the_next_request_on() {
+    let e = Endpoint::start(Limits::default(), Settings::default());
+    let mut client = BufReader::new(TcpStream::connect(e.address).unwrap());
+    let mut page = || {
+        let get = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+        client.get_mut().write_all(get).unwrap();
+        let mut length = 0;
+        for line in client.by_ref().lines().map(Result::unwrap) {
+            if let Some(bytes) = line.strip_prefix("content-length: ") {
+                length = bytes.parse().unwrap();
+            }
+            if line.is_empty() {
+                break;
+            }
+        }
+        let mut page = vec![0; length];
+        client.read_exact(&mut page).unwrap();
+        String::from_utf8(page).unwrap()
+    };
+    let shown = "\nflux_persons 0\n";
+    assert!(page().contains(shown));
+    e.set(Settings { private: true, ..Settings::default() });
+    let hidden = page();
+    assert!(!hidden.contains(shown), "{hidden}");
+    assert!(hidden.contains("\nflux_open 0\n"), "{hidden}");
+    e.stop();
+}
+
 #[test]
 fn one_address_cannot_take_all_places() {
     let limits = Limits {
@@ -110,8 +140,13 @@ fn one_address_cannot_take_all_places() {
     assert_eq!(status, 503);
     assert_eq!(page, "too many open connections from your address\n");
     assert_eq!(e.site.counts().refused.get(), 1);
-    // another one on this machine gets in
-    assert_eq!(e.status("http", &["--interface", "127.0.0.2"]), 200);
+    // all of these are one
+    assert_eq!(e.status("http", &["--interface", "127.0.0.2"]), 503);
+    // another one gets in
+    match own_address().map(|ip| ip.to_string()) {
+        Some(ip) => assert_eq!(e.status("http", &["--interface", &ip]), 200),
+        None => println!("SKIPPED: no address but loopback"),
+    }
     drop(held);
     wait_until("there is a place", || e.status("http", &[]) == 200);
     e.stop();

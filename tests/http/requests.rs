@@ -50,6 +50,20 @@ fn what_is_not_http_is_400() {
 }
 
 #[test]
+fn a_host_is_named_once() {
+    let f = start(Limits::default());
+    for hosts in ["", "Host: a\r\nHost: b\r\n", "Host: a\r\nhost: a\r\n"] {
+        let text = f.send(&format!("GET /healthz HTTP/1.1\r\n{hosts}\r\n"));
+        assert!(text.starts_with("HTTP/1.1 400 "), "{hosts}: {text}");
+        assert_eq!(header(&text, "connection"), "close");
+    }
+    // HTTP/1.0 knows of none
+    let text = f.send("GET /healthz HTTP/1.0\r\n\r\n");
+    assert!(text.starts_with("HTTP/1.0 200 "), "{text}");
+    f.stop();
+}
+
+#[test]
 fn headers_have_a_size() {
     let f = start(Limits::default());
     let long = format!("X-Long: {}\r\n", "x".repeat(64 * 1024));

@@ -1,15 +1,17 @@
 //! Listeners and servers that come and go, whatever clients do.
 
-use std::io::{BufReader, Read, Write};
+use std::fs::File;
+use std::io::{BufReader, Read, Seek, Write};
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use flux_prometheus::http::{Bound, Limits, bind};
+use socket2::{Domain, Socket, Type};
 
 use crate::collectors::Gated;
 use crate::fixture::{
-    GET, answer, closed, connect, large, local, slow_reader, start, tcp,
+    GET, LONG, answer, closed, connect, large, local, slow_reader, start, tcp,
     wait_until,
 };
 
@@ -52,7 +54,7 @@ fn stop_waits_for_no_client() {
     let mut half = f.connect();
     half.write_all(b"GET /metr").unwrap();
     let mut idle = BufReader::new(f.connect());
-    idle.get_mut().write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    idle.get_mut().write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     answer(&mut idle);
     let mut slow = slow_reader(f.address);
     slow.write_all(GET).unwrap();
@@ -104,6 +106,65 @@ fn two_servers_do_not_meet() {
     a.stop();
     assert!(b.get("/metrics").starts_with("HTTP/1.1 200 "));
     b.stop();
+}
+
+/// The broker's are few, and others take them too.
+#[test]
+fn running_out_of_descriptors_is_survived() {
+    // in a process of our own, where there are few
+    const ALONE: &str = "FLUX_PROMETHEUS_TEST_FEW";
+    if std::env::var_os(ALONE).is_none() {
+        let status = std::process::Command::new("sh")
+            .args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""])
+            .arg(std::env::current_exe().unwrap())
+            .args(["--exact", "server::running_out_of_descriptors_is_survived"])
+            .arg("--test-threads=1")
+            .env(ALONE, "1")
+            .status();
+        assert!(status.unwrap().success());
+        return;
+    }
+    let f = start(Limits::default());
+    // it is up, and has nothing to do
+    f.get("/healthz");
+    wait_until("idle", || f.open() == 0);
+    let mut naps = naps_of("prom-http");
+    let client = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let all = std::iter::repeat_with(|| File::open("/dev/null"));
+    let all: Vec<_> = all.map_while(Result::ok).collect();
+    let before = naps();
+    client.connect(&f.address.into()).unwrap();
+    // it has woken up, found none to be had, and sleeps
+    wait_until("it was tried", || naps() > before);
+    assert_eq!(f.open(), 0);
+    drop(all);
+    let mut stream = BufReader::new(TcpStream::from(client));
+    stream.get_mut().set_read_timeout(Some(LONG)).unwrap();
+    stream.get_mut().write_all(GET).unwrap();
+    assert!(answer(&mut stream).0.starts_with("HTTP/1.1 200 "));
+    drop(stream);
+    f.stop();
+}
+
+/// Tells how often a thread has gone to sleep; takes no descriptor to do so.
+fn naps_of(thread: &str) -> impl FnMut() -> u64 + use<> {
+    let path = std::fs::read_dir("/proc/self/task")
+        .unwrap()
+        .map(|task| task.unwrap().path())
+        .find(|task| {
+            let name = std::fs::read_to_string(task.join("comm"));
+            name.is_ok_and(|name| name.trim() == thread)
+        });
+    let mut file = File::open(path.unwrap().join("status")).unwrap();
+    move || {
+        let mut text = String::new();
+        file.rewind().unwrap();
+        file.read_to_string(&mut text).unwrap();
+        let found = text.lines().find_map(|line| {
+            line.strip_prefix("voluntary_ctxt_switches:")?.trim().parse().ok()
+        });
+        found.unwrap()
+    }
 }
 
 #[test]

@@ -48,10 +48,15 @@ impl Files {
     /// read, and it may be so on purpose; that is remembered.
     pub(super) fn read_key(&mut self, path: &Path) -> Result<Vec<u8>, String> {
         let (bytes, file) = self.read(path)?;
+        self.has_key(path, &file);
+        Ok(bytes)
+    }
+
+    /// Tells that there is a private key in a file that was read.
+    pub(super) fn has_key(&mut self, path: &Path, file: &Metadata) {
         if file.mode() & 0o004 != 0 {
             self.open_key = Some(path.into());
         }
-        Ok(bytes)
     }
 
     /// Whether any is not what it was.

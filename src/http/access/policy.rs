@@ -82,18 +82,25 @@ impl Policy {
 
     /// What `old` asks for and this does not.
     pub(super) fn gives_up(&self, old: &Self) -> Option<&'static str> {
-        let asks = |it: &Self| it.users.is_some() || it.token.is_some();
-        let names = |it: &Self| it.tls.as_ref().is_some_and(|tls| tls.names);
-        let certificates = Self::requires_certificate;
-        [
-            ("TLS", old.tls.is_some(), self.tls.is_some()),
-            ("passwords", asks(old), asks(self)),
-            ("client certificates", certificates(old), certificates(self)),
-            ("client_allowed_sans", names(old), names(self)),
-            ("a rate limit", old.rate.is_some(), self.rate.is_some()),
+        let asks = self.asks();
+        let has = |name| self.headers.iter().any(|(has, _)| has == name);
+        let lost = old.asks().into_iter().find(|what| !asks.contains(what));
+        let headers = old.headers.iter().any(|(name, _)| !has(name));
+        lost.or(headers.then_some("all headers"))
+    }
+
+    fn asks(&self) -> Vec<&'static str> {
+        let secrets = self.users.is_some() || self.token.is_some();
+        let mut asks: Vec<_> = [
+            (self.tls.is_some(), "TLS"),
+            (secrets, "passwords"),
+            (self.rate.is_some(), "a rate limit"),
         ]
         .into_iter()
-        .find_map(|(what, then, now)| (then && !now).then_some(what))
+        .filter_map(|(is, what)| is.then_some(what))
+        .collect();
+        asks.extend(self.tls.iter().flat_map(|tls| &tls.asks));
+        asks
     }
 }
 

@@ -271,17 +271,33 @@ fn a_key_that_everybody_may_read_is_told() {
         "web.yml",
         "tls_server_config:\n  cert_file: a.crt\n  key_file: a.key\n",
     );
+    let inline = fs::read_to_string(&key).unwrap().replace('\n', "\n    ");
+    let inline = folder.write(
+        "inline.yml",
+        &format!(
+            "tls_server_config:\n  cert_file: a.crt\n  key: |\n    {inline}"
+        ),
+    );
     let settings = Settings {
         tls_cert: Some(cert),
         tls_key: Some(key.clone()),
         ..Settings::default()
     };
-    let web = Settings { web_config_file: Some(yaml), ..Settings::default() };
-    for settings in [settings, web] {
+    let web = |path: &Path| Settings {
+        web_config_file: Some(path.into()),
+        ..Settings::default()
+    };
+    for (settings, file) in
+        [(settings, &key), (web(&yaml), &key), (web(&inline), &inline)]
+    {
         for (mode, is_open) in [(0o600, false), (0o640, false), (0o644, true)] {
-            fs::set_permissions(&key, Permissions::from_mode(mode)).unwrap();
+            fs::set_permissions(file, Permissions::from_mode(mode)).unwrap();
             let status = Access::new(settings.clone()).unwrap().status();
-            assert_eq!(status.open_key, is_open.then(|| key.clone()));
+            assert_eq!(status.open_key, is_open.then(|| file.clone()));
         }
     }
+    // without a key in it it may be read
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(&yaml, Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(Access::new(web(&yaml)).unwrap().status().open_key, None);
 }

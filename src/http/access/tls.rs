@@ -95,8 +95,8 @@ pub(super) enum Wrong {
 pub(in crate::http) struct Tls {
     config: Arc<ServerConfig>,
     pub(super) requires_certificate: bool,
-    /// Whether it needs one of some names.
-    pub(super) names: bool,
+    /// What beside TLS it asks for, in words of the web configuration.
+    pub(super) asks: Vec<&'static str>,
     /// The same for servers that are made of the same.
     digest: [u8; 32],
 }
@@ -128,7 +128,7 @@ impl Tls {
         config.send_tls13_tickets = 0;
         Ok(Self {
             config: Arc::new(config),
-            names: !source.allowed_sans.is_empty(),
+            asks: asks(source),
             requires_certificate: source.clients == Clients::Required,
             digest: digest(source),
         })
@@ -208,6 +208,22 @@ fn certificates(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
         Ok(all) => Ok(all),
         Err(error) => Err(error.to_string()),
     }
+}
+
+fn asks(source: &Source) -> Vec<&'static str> {
+    let certificates = source.clients == Clients::Required;
+    let has = |version| source.versions.contains(version);
+    [
+        (certificates, "client certificates"),
+        (!source.allowed_sans.is_empty(), "client_allowed_sans"),
+        (!has(&&TLS12), "min_version"),
+        (!has(&&TLS13), "max_version"),
+        (source.suites.is_some(), "cipher_suites"),
+        (source.groups.is_some(), "curve_preferences"),
+    ]
+    .into_iter()
+    .filter_map(|(is, what)| is.then_some(what))
+    .collect()
 }
 
 fn digest(source: &Source) -> [u8; 32] {

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Instant,
 };
@@ -27,8 +27,33 @@ pub(in crate::http) struct Visit {
     pub(in crate::http) peer: Peer,
     /// What the handshake was made with.
     pub(in crate::http) tls: Option<Arc<Tls>>,
-    /// Set when the listener that it came to is closed.
-    pub(in crate::http) closed: Arc<AtomicBool>,
+    /// The rules of the listener that it came to.
+    pub(in crate::http) term: Term,
+}
+
+/// As long as who may connect to a listener stays the same, and as there is
+/// one. Clones are the same term.
+#[derive(Debug, Clone, Default)]
+pub(in crate::http) struct Term {
+    now: Arc<AtomicU32>,
+    begun: u32,
+}
+
+impl Term {
+    /// The one that lasts now.
+    pub(in crate::http) fn current(&self) -> Self {
+        let begun = self.now.load(Ordering::Acquire);
+        Self { now: self.now.clone(), begun }
+    }
+
+    /// Ends all that have begun.
+    pub(in crate::http) fn end(&self) {
+        self.now.fetch_add(1, Ordering::Release);
+    }
+
+    fn is_over(&self) -> bool {
+        self.now.load(Ordering::Acquire) != self.begun
+    }
 }
 
 /// Why a request is not answered.
@@ -48,7 +73,7 @@ pub(in crate::http) enum Denial {
 impl Visit {
     #[cfg(test)]
     pub(in crate::http) fn new(peer: Peer, tls: Option<Arc<Tls>>) -> Self {
-        Self { peer, tls, closed: Arc::default() }
+        Self { peer, tls, term: Term::default() }
     }
 
     /// Decides on a request by its header, and by which rules.
@@ -70,7 +95,7 @@ impl Visit {
     ) -> Result<View, Denial> {
         // The rules may be those of other listeners by now, and looser; so
         // they are when the listener is closed before they are in force.
-        if self.closed.load(Ordering::Acquire) {
+        if self.term.is_over() {
             return Err(Denial::Outdated);
         }
         let view = access.view(policy, self.peer);

@@ -27,10 +27,13 @@ struct WebConfig {
 
 /// Reads the file and those it names, which are relative to it.
 pub(super) fn load(path: &Path, files: &mut Files) -> Result<Policy, String> {
-    let (bytes, _) = files.read(path)?;
+    let (bytes, file) = files.read(path)?;
     let error = |text: String| format!("{}: {text}", path.display());
     let text = String::from_utf8(bytes).map_err(|e| error(e.to_string()))?;
     let config = parse(&text).map_err(error)?;
+    if config.tls_server_config.as_ref().is_some_and(|tls| tls.has_key()) {
+        files.has_key(path, &file);
+    }
     let dir = path.parent().unwrap_or(Path::new("/"));
     config.policy(dir, files).map_err(error)
 }

@@ -39,6 +39,25 @@ async fn get_ten(renderings: &Renderings, limit: usize) -> Outcome {
     get(renderings, limit, ten).await
 }
 
+/// What is held counts, and not only what is sent of it.
+#[test]
+fn room_counts_as_bytes_do() {
+    run(async {
+        let renderings = Renderings::default();
+        let alive = || renderings.alive.load(Ordering::Relaxed);
+        let roomy = || {
+            let mut page = Vec::with_capacity(1000);
+            page.extend(b"123456789\n");
+            Ok(Arc::new(page))
+        };
+        let held = get(&renderings, 500, roomy).await.unwrap();
+        assert_eq!(alive(), 1000);
+        assert_eq!(get_ten(&renderings, 500).await.err(), Some(Failure::Busy));
+        drop(held);
+        assert_eq!(alive(), 0);
+    });
+}
+
 /// A text for compressors.
 fn long() -> Result<Arc<Vec<u8>>, String> {
     bytes("123456789\n".repeat(1000))

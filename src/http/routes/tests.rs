@@ -42,7 +42,7 @@ fn send(
     body: &str,
 ) -> (Answer, String) {
     let body = Full::new(Bytes::from(body.to_owned()));
-    let request = request.body(body).unwrap();
+    let request = request.header("Host", "x").body(body).unwrap();
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
@@ -177,7 +177,7 @@ fn answers_to_autoscalers_count_while_they_are_read() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().unwrap();
     let ask = |uri: &str| {
-        let request = Request::builder().uri(uri);
+        let request = Request::builder().uri(uri).header("Host", "x");
         let request = request.body(Full::<Bytes>::default()).unwrap();
         runtime.block_on(answer(&site, &limits, &request, View::All))
     };

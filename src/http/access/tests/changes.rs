@@ -1,7 +1,6 @@
 //! Rules that change while they are in force.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
 
@@ -54,9 +53,19 @@ fn half_a_web_configuration_takes_no_rule_away() {
 ";
     let sans = "  client_allowed_sans: [prometheus.example]\n";
     let users = format!("basic_auth_users:\n  a: {hash}\n");
+    let narrow = "  min_version: TLS13
+  cipher_suites: [TLS_AES_128_GCM_SHA256]
+  curve_preferences: [X25519]
+";
     let rate = "rate_limit: { interval: 1s, burst: 20 }\n";
+    let headers =
+        "http_server_config: { headers: { X-Frame-Options: deny } }\n";
     let join = |parts: &[&str]| parts.concat();
-    let all = join(&[tls, clients, sans, rate, &users]);
+    let all = join(&[tls, clients, sans, narrow, rate, headers, &users]);
+    let cut = |line: &str| {
+        let end = all.find(line).unwrap();
+        join(&[&all[..end], rate, headers, &users])
+    };
     let path = folder.write("web.yml", &all);
     let settings =
         Settings { web_config_file: Some(path.clone()), ..Settings::default() };
@@ -69,11 +78,15 @@ fn half_a_web_configuration_takes_no_rule_away() {
     for (n, (half, lost)) in [
         (String::new(), "TLS"),
         (join(&[rate, &users]), "TLS"),
-        (join(&[tls, rate, &users]), "client certificates"),
-        (join(&[tls, clients, rate, &users]), "client_allowed_sans"),
-        (join(&[tls, clients, sans, rate]), "passwords"),
-        (join(&[tls, clients, sans, rate, "basic_auth_users:"]), "passwords"),
-        (join(&[tls, clients, sans, &users]), "a rate limit"),
+        (cut("  client_auth_type"), "client certificates"),
+        (cut("  client_allowed_sans"), "client_allowed_sans"),
+        (cut("  min_version"), "min_version"),
+        (cut("  cipher_suites"), "cipher_suites"),
+        (cut("  curve_preferences"), "curve_preferences"),
+        (all.replace(&users, ""), "passwords"),
+        (all.replace(&users, "basic_auth_users:"), "passwords"),
+        (all.replace(rate, ""), "a rate limit"),
+        (all.replace(headers, ""), "all headers"),
     ]
     .into_iter()
     .enumerate()
@@ -95,7 +108,7 @@ fn half_a_web_configuration_takes_no_rule_away() {
         );
     }
     // the other half
-    let more = format!("{all}http_server_config: {{ headers: {{}} }}\n");
+    let more = all.replace("deny }", "deny, X-Content-Type-Options: nosniff }");
     fs::write(&path, more).unwrap();
     reread();
     assert_eq!(access.status().problem, None);
@@ -145,14 +158,18 @@ fn a_connection_ends_with_its_listener() {
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().unwrap();
     for peer in [peer("192.0.2.1"), Peer::Unix] {
-        let closed = Arc::new(AtomicBool::new(false));
-        let visit = Visit { closed: closed.clone(), ..Visit::new(peer, None) };
+        let term = Term::default();
+        let visit = Visit { term: term.clone(), ..Visit::new(peer, None) };
         let ask = || {
             let headers = HeaderMap::new();
             runtime.block_on(visit.admit(&access, &counts, &headers)).0
         };
         assert!(ask().is_ok());
-        closed.store(true, Ordering::Relaxed);
+        term.end();
         assert!(matches!(ask(), Err(Denial::Outdated)));
+        let again = Visit { term: term.current(), ..Visit::new(peer, None) };
+        let headers = HeaderMap::new();
+        let admitted = again.admit(&access, &counts, &headers);
+        assert!(runtime.block_on(admitted).0.is_ok(), "who comes after");
     }
 }

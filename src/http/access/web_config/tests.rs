@@ -148,6 +148,24 @@ fn refusals_name_the_key() {
                 .into(),
         ),
         (
+            format!("tls_server_config: {{ {tls}, client_allowed_sans: [] }}"),
+            "tls_server_config.client_allowed_sans: expected at least one name"
+                .into(),
+        ),
+        (
+            "tls_server_config: { cert_file: web.yml, key_file: server.key }"
+                .into(),
+            "tls_server_config.cert_file: web.yml: no certificate in PEM \
+             format"
+                .into(),
+        ),
+        (
+            "tls_server_config: { cert_file: server.crt, key: none }".into(),
+            "tls_server_config.key: no private key in PEM format (one that \
+             is encrypted, by a passphrase, cannot be read)"
+                .into(),
+        ),
+        (
             format!("tls_server_config: {{ {tls}, min_version: TLS11 }}"),
             "tls_server_config.min_version: expected TLS12 or TLS13, got \
              \"TLS11\""

@@ -20,7 +20,7 @@ pub(super) struct TlsServerConfig {
     key_file: String,
     client_auth_type: String,
     client_ca_file: String,
-    client_allowed_sans: Vec<String>,
+    client_allowed_sans: Option<Vec<String>>,
     min_version: Option<String>,
     max_version: Option<String>,
     cipher_suites: Vec<String>,
@@ -59,10 +59,12 @@ impl TlsServerConfig {
             client_allowed_sans: map.texts("client_allowed_sans")?,
             min_version: map.text("min_version")?,
             max_version: map.text("max_version")?,
-            cipher_suites: map.texts("cipher_suites")?,
+            cipher_suites: map.texts("cipher_suites")?.unwrap_or_default(),
             prefer_server_cipher_suites: map
                 .flag("prefer_server_cipher_suites")?,
-            curve_preferences: map.texts("curve_preferences")?,
+            curve_preferences: map
+                .texts("curve_preferences")?
+                .unwrap_or_default(),
         })
     }
 
@@ -80,9 +82,14 @@ impl TlsServerConfig {
         any.iter().any(|value| !value.is_empty())
     }
 
+    /// Whether the key is in the file itself.
+    pub(super) fn has_key(&self) -> bool {
+        !self.key.is_empty()
+    }
+
     /// Whether it says nothing at all, certificates apart.
     pub(super) fn is_default(&self) -> bool {
-        self.client_allowed_sans.is_empty()
+        self.client_allowed_sans.is_none()
             && self.min_version.is_none()
             && self.max_version.is_none()
             && self.cipher_suites.is_empty()
@@ -126,11 +133,18 @@ impl TlsServerConfig {
         );
         source.clients = self.clients(client_ca.is_some())?;
         source.client_ca = client_ca;
-        source.allowed_sans.clone_from(&self.client_allowed_sans);
-        if !source.allowed_sans.is_empty() && source.clients == Clients::None {
-            let text = "tls_server_config.client_allowed_sans: needs \
-                        client_auth_type RequireAndVerifyClientCert";
-            return Err(text.into());
+        if let Some(sans) = &self.client_allowed_sans {
+            let of = "tls_server_config.client_allowed_sans";
+            // to exporter-toolkit nobody is allowed then
+            if sans.is_empty() {
+                return Err(format!("{of}: expected at least one name"));
+            }
+            if source.clients == Clients::None {
+                return Err(format!(
+                    "{of}: needs client_auth_type RequireAndVerifyClientCert"
+                ));
+            }
+            source.allowed_sans.clone_from(sans);
         }
         source.versions = self.versions()?;
         source.suites = self.suites()?;
@@ -138,13 +152,15 @@ impl TlsServerConfig {
         if let Some(prefer) = self.prefer_server_cipher_suites {
             source.prefer_server = prefer;
         }
+        let at = |key: &str, file: &str, text: String| match file {
+            "" => format!("tls_server_config.{key}: {text}"),
+            file => format!("tls_server_config.{key}_file: {file}: {text}"),
+        };
         Tls::new(&source).map_err(|wrong| match wrong {
-            Wrong::Cert(text) => {
-                format!("tls_server_config.cert_file: {text}")
-            }
-            Wrong::Key(text) => format!("tls_server_config.key_file: {text}"),
+            Wrong::Cert(text) => at("cert", &self.cert_file, text),
+            Wrong::Key(text) => at("key", &self.key_file, text),
             Wrong::ClientCa(text) => {
-                format!("tls_server_config.client_ca_file: {text}")
+                at("client_ca", &self.client_ca_file, text)
             }
             Wrong::Other(text) => format!("tls_server_config: {text}"),
         })

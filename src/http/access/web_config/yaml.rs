@@ -120,13 +120,17 @@ impl Map {
         node.map(|node| node.text(&self.child(key))).transpose()
     }
 
-    /// The list of texts at a key, which has none if it is not there.
-    pub(super) fn texts(&mut self, key: &str) -> Result<Vec<String>, String> {
+    /// The list of texts at a key.
+    pub(super) fn texts(
+        &mut self,
+        key: &str,
+    ) -> Result<Option<Vec<String>>, String> {
         let path = self.child(key);
         match self.take(key) {
-            None => Ok(Vec::new()),
+            None => Ok(None),
             Some(Node { content: Content::List(list), .. }) => {
-                list.into_iter().map(|node| node.text(&path)).collect()
+                let texts = list.into_iter().map(|node| node.text(&path));
+                texts.collect::<Result<_, _>>().map(Some)
             }
             Some(node) => Err(wrong(node.line, &path, "expected a list")),
         }
