@@ -45,12 +45,12 @@ OVERVIEW = dashboard(
             [
                 stat("Running jobs", 'sum(flux_jobs{@, state="run"})'),
                 stat(
-                    "Waiting for resources",
+                    "Pending jobs",
                     "flux_autoscale_pending_jobs{@}",
-                    description="Not held, dependencies met, queue started, and not impossible.",
+                    description="Waiting for resources: not held, dependencies met, queue started, and not impossible.",
                 ),
                 stat(
-                    "Oldest of these",
+                    "Oldest pending",
                     "flux_autoscale_oldest_pending_seconds{@}",
                     "s",
                     steps=LATE,
