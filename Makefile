@@ -108,7 +108,7 @@ chaos: deps build ## everything at once on a real Flux (CHAOS_SECONDS=600)
 	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),600) \
 	  $(CARGO) test --test chaos -- --nocapture
 
-mutants: ## take away each rule of access and limits, and see its test fail
+mutants: ## take away each rule of access and limits, and see its test fail (RULES=...)
 	tests/mutants/run $(RULES)
 
 bench: deps build ## what the module costs beside others (PARTS=..., README=1, BENCH_QUICK=1)
