@@ -87,7 +87,8 @@ impl<'a> Input<'a> {
             Some(seconds) if range.contains(&seconds) => Ok(seconds),
             Some(_) => Err(format!("expected {expected}, got {got}")),
             None => Err(format!(
-                "expected one number, and ms, s, m, h or d after it, got {got}"
+                "expected a number of seconds or a duration such as 100ms, \
+                 30s, 5m, 1h or 7d, got {got}"
             )),
         }
     }
@@ -177,7 +178,7 @@ mod tests {
         }
         for value in [json!("5m30s"), json!("x"), json!(true)] {
             let error = read(value).unwrap_err();
-            assert!(error.starts_with("expected one number, and "), "{error}");
+            assert!(error.starts_with("expected a number of"), "{error}");
         }
     }
 
