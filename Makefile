@@ -108,7 +108,7 @@ chaos: deps build ## everything at once on a real Flux (CHAOS_SECONDS=600)
 	CHAOS_SECONDS=$(or $(CHAOS_SECONDS),600) \
 	  $(CARGO) test --test chaos -- --nocapture
 
-mutants: ## take away each rule of access and limits, and see its test fail
+mutants: ## take away each rule of access and limits, and see its test fail (RULES=...)
 	tests/mutants/run $(RULES)
 
 bench: deps build ## what the module costs beside others (PARTS=..., README=1, BENCH_QUICK=1)
@@ -142,13 +142,13 @@ deb: ## make a Debian package (PACKAGES=target)
 rpm: ## make an RPM package
 
 flux-found:
+	@test -z '$(FLUX_PREFIX)' || test -n '$(prefix)' || test -n '$(flux_pc)' || { \
+	  echo 'FLUX_PREFIX=$(FLUX_PREFIX): no flux-core.pc below it' >&2; exit 1; }
 	@test -n '$(fluxmoddir)' || { printf '%s\n' \
 	  'flux-core not found by pkg-config, so where to install is not known. Say' \
 	  '  FLUX_PREFIX=/path      where Flux is installed, or' \
 	  '  PKG_CONFIG_PATH=/path  the folder of its flux-core.pc, or' \
 	  '  prefix=/path           where to install regardless' >&2; exit 1; }
-	@test -z '$(FLUX_PREFIX)' || test -n '$(prefix)' || test -n '$(flux_pc)' || { \
-	  echo 'FLUX_PREFIX=$(FLUX_PREFIX): no flux-core.pc below it' >&2; exit 1; }
 
 clean: ## remove what was built
 	$(CARGO) clean

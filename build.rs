@@ -4,7 +4,9 @@
 //! already, so the module needs no run path and works with the Flux that
 //! loads it, wherever that one lives.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::process::exit;
 use std::{env, fs};
 
 /// What the module uses of libflux-core; include/flux.h declares the same.
@@ -69,13 +71,19 @@ fn main() {
     // The compiler goes first: its message names a signature that differs.
     helper.compile("flux_prometheus_run");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
-    let bindings = bindings.generate().unwrap_or_else(|error| {
-        panic!(
-            "bindgen cannot read include/flux.h: {error}\nIt needs libclang \
-             with the headers of clang: libclang-dev on Debian, clang-devel on \
-             Fedora and RHEL. `make deps` installs what is needed on Debian."
-        )
-    });
+    // without libclang it does not return, but panics
+    let generated = catch_unwind(AssertUnwindSafe(|| bindings.generate()));
+    let Ok(Ok(bindings)) = generated else {
+        if let Ok(Err(error)) = generated {
+            eprintln!("bindgen cannot read include/flux.h: {error}");
+        }
+        eprintln!(
+            "\nbindgen needs libclang with the headers of clang: libclang-dev \
+             on Debian, clang-devel on Fedora and RHEL. `make deps` installs \
+             what is needed on Debian."
+        );
+        exit(1);
+    };
     fs::write(out.join("bindings.rs"), bindings.to_string())
         .expect("OUT_DIR can be written");
 }

@@ -45,12 +45,12 @@ OVERVIEW = dashboard(
             [
                 stat("Running jobs", 'sum(flux_jobs{@, state="run"})'),
                 stat(
-                    "Waiting for resources",
+                    "Pending jobs",
                     "flux_autoscale_pending_jobs{@}",
-                    description="Not held, dependencies met, queue started, and not impossible.",
+                    description="Waiting for resources: not held, dependencies met, queue started, and not impossible.",
                 ),
                 stat(
-                    "Oldest of these",
+                    "Oldest pending",
                     "flux_autoscale_oldest_pending_seconds{@}",
                     "s",
                     steps=LATE,
@@ -530,12 +530,22 @@ BROKER = dashboard(
                 ),
                 graph(
                     "Connects per second",
-                    "rate(flux_local_client_connects_total{@}[$__rate_interval])",
+                    [
+                        (
+                            "rate(flux_local_client_connects_total{@}[$__rate_interval])",
+                            "connects",
+                        )
+                    ],
                     "cps",
                 ),
                 graph(
                     "Heartbeats per period",
-                    "rate(flux_heartbeats_total{@}[$__rate_interval]) * on (job, instance) flux_heartbeat_period_seconds{@}",
+                    [
+                        (
+                            "rate(flux_heartbeats_total{@}[$__rate_interval]) * on (job, instance) flux_heartbeat_period_seconds{@}",
+                            "heartbeats",
+                        )
+                    ],
                     description="1 is as it should be.",
                 ),
             ],
@@ -757,9 +767,10 @@ BROKER = dashboard(
                     "Time since each source was heard from",
                     by(
                         "collector",
-                        "time() - (flux_exporter_collector_last_success_timestamp_seconds{@} > 0)",
+                        'time() - (flux_exporter_collector_last_success_timestamp_seconds{@, collector!~"parent|stats"} > 0)',
                     ),
                     "s",
+                    description="But for parent and stats, which may have nobody to ask.",
                 ),
                 graph(
                     "Time to collect and encode all metrics",

@@ -83,9 +83,14 @@ impl<'a> Input<'a> {
             Self::Json(other) => (None, kind(other).to_owned()),
             Self::Arg(text) => (fsd::parse(text), format!("\"{text}\"")),
         };
-        seconds
-            .filter(|seconds| range.contains(seconds))
-            .ok_or_else(|| format!("expected {expected}, got {got}"))
+        match seconds {
+            Some(seconds) if range.contains(&seconds) => Ok(seconds),
+            Some(_) => Err(format!("expected {expected}, got {got}")),
+            None => Err(format!(
+                "expected a number of seconds or a duration such as 100ms, \
+                 30s, 5m, 1h or 7d, got {got}"
+            )),
+        }
     }
 
     pub(super) fn text(self) -> Result<&'a str, String> {
@@ -167,9 +172,13 @@ mod tests {
             Input::Arg("100ms").timeout(),
             Ok(Duration::from_millis(100))
         );
-        for value in [json!(0), json!("2h"), json!("x"), json!(true)] {
+        for value in [json!(0), json!("2h")] {
             let error = read(value).unwrap_err();
             assert!(error.starts_with("expected 100ms to 1h, got "), "{error}");
+        }
+        for value in [json!("5m30s"), json!("x"), json!(true)] {
+            let error = read(value).unwrap_err();
+            assert!(error.starts_with("expected a number of"), "{error}");
         }
     }
 

@@ -3,7 +3,7 @@
 use super::input::Input;
 
 pub(super) fn mode(input: Input) -> Result<u32, String> {
-    let text = input.text()?;
+    let text = input.text().map_err(|e| format!("{e} (write \"0600\")"))?;
     let octal = text.bytes().all(|b| matches!(b, b'0'..=b'7'));
     let mode = match text.len() {
         3 | 4 if octal => u32::from_str_radix(text, 8).ok(),
@@ -49,7 +49,7 @@ mod tests {
         }
         let number = serde_json::json!(660);
         let error = mode(Input::Json(&number)).unwrap_err();
-        assert_eq!(error, "expected a string, got integer");
+        assert_eq!(error, "expected a string, got integer (write \"0600\")");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::tools;
 /// (pkg/scalers/metrics_api_scaler.go, prometheus_scaler.go). It passes over
 /// what it does not know.
 const METADATA: [(&str, &[&str]); 2] = [
-    ("metrics-api", &["url", "format", "valueLocation", "targetValue"]),
+    ("metrics-api", &["url", "valueLocation", "targetValue"]),
     (
         "prometheus",
         &["serverAddress", "query", "threshold", "ignoreNullValues"],
@@ -23,16 +23,16 @@ pub fn check_trigger(name: &str, trigger: &Value) {
     let (_, known) = METADATA.iter().find(|(name, _)| *name == kind).unwrap();
     let metadata = trigger["metadata"].as_object().unwrap();
     for key in metadata.keys() {
-        // JSON is what it takes by default
         assert!(known.contains(&key.as_str()), "{name}: {key}");
     }
-    for key in known.iter().filter(|key| **key != "format") {
+    for key in *known {
         assert!(metadata.contains_key(*key), "{name}: no {key}");
     }
 }
 
 /// KEDA's metrics-api scaler: the number at `valueLocation` in what the URL
-/// answers.
+/// answers. It knows other formats from 2.14 on; JSON is what it takes by
+/// default, and before.
 pub fn metrics_api(address: &str, metadata: &Value) -> Option<f64> {
     let url = text(&metadata["url"]);
     let path = url.strip_prefix("http://").unwrap().split_once('/').unwrap().1;
@@ -41,37 +41,8 @@ pub fn metrics_api(address: &str, metadata: &Value) -> Option<f64> {
         return None;
     }
     let location = text(&metadata["valueLocation"]);
-    match metadata["format"].as_str().unwrap_or("json") {
-        "prometheus" => first_sample(&answer.body, location),
-        "json" => {
-            let value = gjson::get(&answer.body, location);
-            (value.kind() == gjson::Kind::Number).then(|| value.f64())
-        }
-        other => panic!("format {other}"),
-    }
-}
-
-/// The first sample of the family that has all labels of a selector; a
-/// histogram has none that is one number.
-fn first_sample(page: &str, selector: &str) -> Option<f64> {
-    let (name, labels) = match selector.split_once('{') {
-        Some((name, labels)) => (name, labels.strip_suffix('}')?),
-        None => (selector, ""),
-    };
-    let kind = page
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("# TYPE {name} ")))?;
-    if !["gauge", "counter", "untyped"].contains(&kind) {
-        return None;
-    }
-    page.lines().find_map(|line| {
-        let (series, value) = line.rsplit_once(' ')?;
-        let (its_name, its_labels) =
-            series.split_once('{').unwrap_or((series, "}"));
-        let has = |pair: &str| its_labels.contains(pair.trim());
-        let found = its_name == name && labels.split(',').all(has);
-        found.then(|| value.parse().unwrap())
-    })
+    let value = gjson::get(&answer.body, location);
+    (value.kind() == gjson::Kind::Number).then(|| value.f64())
 }
 
 /// The one number that a query of Prometheus has.

@@ -35,7 +35,8 @@ fn serve(host: &Arc<Host>, stream: &UnixStream) -> Result<()> {
 
 /// Sends a command to the host that `FLUX_URI` names, with what it reads.
 pub fn send(mut words: Vec<String>) -> Result<String> {
-    let path = std::env::var("FLUX_URI").context("FLUX_URI: standin start")?;
+    let path = std::env::var("FLUX_URI")
+        .context("no FLUX_URI: run it in `standin start`")?;
     if words.len() == 2 && ["config", "rpc"].contains(&words[0].as_str()) {
         words.push(std::io::read_to_string(std::io::stdin())?);
     }
