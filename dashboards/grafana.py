@@ -266,3 +266,7 @@ def dashboard(uid, title, description, rows, variables=()):
         "annotations": {"list": []},
         "panels": placed(rows),
     }
+
+
+def by(label, expr):
+    return [(expr, "{{" + label + "}}")]
