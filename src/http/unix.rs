@@ -111,7 +111,14 @@ impl SocketFile {
             user: Some(metadata.uid()),
             group: Some(metadata.gid()),
         };
-        new.apply(&file).map(|()| old)
+        match new.apply(&file) {
+            Ok(()) => Ok(old),
+            Err(error) => {
+                // the mode may be another one by now
+                let _ = old.apply(&file);
+                Err(error)
+            }
+        }
     }
 }
 
@@ -289,6 +296,40 @@ mod tests {
                 assert_eq!(error.kind(), ErrorKind::PermissionDenied);
             }
         }
+    }
+
+    /// What is refused changes nothing; half of it could let others in.
+    #[test]
+    fn who_cannot_give_it_away_does_not_open_it_either() {
+        // in a process of its own, that cannot even if it is root's
+        const ALONE: &str = "FLUX_PROMETHEUS_TEST_NO_CHOWN";
+        let is_root = nix::unistd::geteuid().is_root();
+        if is_root && std::env::var_os(ALONE).is_none() {
+            let test = "who_cannot_give_it_away_does_not_open_it_either";
+            let run = |program: &[&str]| {
+                let mut command = std::process::Command::new("setpriv");
+                command.arg("--bounding-set=-chown").args(program);
+                let status = command.env(ALONE, "1").status();
+                status.is_ok_and(|status| status.success())
+            };
+            if !run(&["true"]) {
+                println!("SKIPPED: no setpriv, or no right to use it");
+                return;
+            }
+            let exe = std::env::current_exe().unwrap();
+            let test = format!("http::unix::tests::{test}");
+            assert!(run(&[exe.to_str().unwrap(), "--exact", &test]));
+            return;
+        }
+        let place = Place::new("half");
+        let (_listener, file) = place.bind().unwrap();
+        let user = Some(nix::unistd::geteuid().as_raw() + 1);
+        let error = file
+            .set_ownership(Ownership { mode: 0o666, user, group: None })
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+        let mode = fs::metadata(&place.0).unwrap().mode();
+        assert_eq!(mode & 0o7777, 0o600);
     }
 
     #[test]
