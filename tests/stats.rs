@@ -13,6 +13,7 @@ use serde_json::Value;
 scenarios! {
     leaves_are_shown_and_follow_the_settings
     a_wrong_path_is_told_by_name
+    a_panic_leaves_no_figure_behind
 }
 
 const PAGE: &str = include_str!("../docs/extending.md");
@@ -86,6 +87,30 @@ fn leaves_are_shown_and_follow_the_settings(host: Host) {
     let stats = instance.stats("prometheus");
     assert_eq!(stats["collectors"]["stats"]["problem"], Value::Null);
     assert_eq!(stats["collectors"]["stats"]["up"], true);
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
+fn a_panic_leaves_no_figure_behind(host: Host) {
+    let only = "[prometheus]\ncollectors = [\"none\", \"stats\"]\n";
+    let config = only.to_owned() + &active("site_active_jobs");
+    let instance = start(host, &config);
+    let shown = || instance.scrape().has("site_active_jobs");
+    wait_for("the figure", || shown().then_some(()));
+    // the replies are all for this collector
+    instance.flux(&["module", "debug", "--setbit", "0x2", "prometheus"]);
+    let stopped = || {
+        let stats = instance.stats("prometheus");
+        let stats = &stats["collectors"]["stats"];
+        let failed = "failed, see the log: the module has to be loaded again";
+        stats["up"] == false && stats["problem"] == failed
+    };
+    wait_for("the panic", || stopped().then_some(()));
+    assert!(!shown());
+    // nor do other settings bring it back to life
+    for config in [only.to_owned() + &active("site_other"), only.to_owned()] {
+        assert!(configure(&instance, &config).status.success());
+        assert!(stopped(), "{}", instance.stats("prometheus"));
+    }
     instance.flux(&["module", "remove", "prometheus"]);
 }
 

@@ -35,7 +35,7 @@ const DROPPED: Spec = Spec::counter(
     "flux_exporter_custom_dropped_total",
     &["reason"],
     "Requests with updates of published metrics that were refused: for what \
-     they said, or for too many families, series or bytes.",
+     they said, for who said it, or for too many families, series or bytes.",
 );
 
 /// What is exposed here, apart from what is published.

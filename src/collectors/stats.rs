@@ -37,6 +37,8 @@ const TOLD: usize = 4;
 pub fn start(context: &Context) -> Result<()> {
     let shown = Shown::default();
     context.register(shown.clone())?;
+    let frozen = shown.clone();
+    context.scope.when_panicked(move || frozen.lock().fill(None));
     let stats = Rc::new(Stats {
         context: context.clone(),
         shown,
@@ -110,6 +112,9 @@ struct Stats {
 impl Stats {
     /// Asks for these from now on, and for no others.
     fn set(self: &Rc<Self>, entries: &[Entry]) {
+        if self.context.scope.is_closed() {
+            return; // it has panicked, and is to stay down
+        }
         let generation = self.generation.get();
         if generation > 0 && *self.entries.borrow() == entries {
             return;
