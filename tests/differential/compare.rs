@@ -19,8 +19,17 @@ pub fn differences(page: &Scrape, truth: &Value) -> Vec<String> {
     let mut wrong = Vec::new();
     for (series, value) in want {
         let ours = match series.strip_prefix("sum ") {
-            Some(family) => {
-                let all = page.iter().filter(|(s, _)| name(s) == family);
+            // of a family, or of its series with one of some label values
+            Some(some) => {
+                let (family, values) =
+                    some.split_once(' ').unwrap_or((some, ""));
+                let has = |s: &str| {
+                    let mut values = values.split_whitespace();
+                    values.any(|v| s.contains(&format!("\"{v}\"")))
+                };
+                let all = page.iter().filter(|(s, _)| {
+                    name(s) == family && (values.is_empty() || has(s))
+                });
                 Some(all.map(|(_, value)| value).sum())
             }
             None => page.get(series).copied(),

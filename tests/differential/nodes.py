@@ -36,6 +36,27 @@ def allocated(truth):
         time.sleep(0.1)
 
 
+def time_busy(truth, used):
+    """The time that nodes had a job, by the eventlogs."""
+    before, base = truth.base
+    spans = defaultdict(list)
+    for job in truth.jobs:
+        if "alloc" in job.first:
+            begin = max(job.first["alloc"], base)
+            end = job.freed or truth.now
+            for rank in job.ranks if begin < end else ():
+                spans[rank].append((begin, end))
+    total = 0
+    for of_rank in spans.values():
+        until = 0
+        for begin, end in sorted(of_rank):
+            total += max(0, end - max(begin, until))
+            until = max(end, until)
+    # since when it is kept is known as well as when the module was loaded
+    unsure = len(spans) * (base - before) + 0.05
+    return [total, len(used), unsure]
+
+
 def count(truth):
     """Returns the ranks of each queue, and the sizes of the largest node."""
     want = truth.want
@@ -86,6 +107,7 @@ def count(truth):
     unsure = len(every) * (base - before + 2)
     seconds = "sum flux_node_state_seconds_total"
     want[seconds] = [total, len(every), unsure]
+    want[f"{seconds} allocated draining"] = time_busy(truth, used)
     for event, times in truth.drains.items():
         want[series("flux_node_transitions_total", event=event)] = times
     want["flux_autoscale_free_nodes"] = n["nodes"]["free"]
