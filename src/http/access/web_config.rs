@@ -19,7 +19,6 @@ use yaml::Map;
 #[derive(Default)]
 struct WebConfig {
     tls_server_config: Option<TlsServerConfig>,
-    http2: Option<bool>,
     headers: Vec<(String, String)>,
     users: BTreeMap<String, String>,
     rate_limit: Option<RateLimiter>,
@@ -54,7 +53,8 @@ fn parse(text: &str) -> Result<WebConfig, String> {
     config.tls_server_config = tls.map(TlsServerConfig::read).transpose()?;
     let http = file.map("http_server_config", &["http2", "headers"])?;
     if let Some(mut http) = http {
-        config.http2 = http.flag("http2")?;
+        // that it may be spoken, not that it is: who asks is told HTTP/1.1
+        http.flag("http2")?;
         config.headers = http.texts_by_key("headers")?;
     }
     let rate = file.map("rate_limit", &["interval", "burst"])?;
@@ -67,11 +67,6 @@ impl WebConfig {
         for (name, hash) in &self.users {
             check_hash(hash)
                 .map_err(|text| format!("basic_auth_users.{name}: {text}"))?;
-        }
-        if self.http2 == Some(true) {
-            let text = "http_server_config.http2: HTTP/2 is not spoken here; \
-                        leave it out, or set it to false";
-            return Err(text.into());
         }
         let tls = match self.tls_server_config {
             Some(tls) if tls.is_enabled() => Some(tls.load(dir, files)?),

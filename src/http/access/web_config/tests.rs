@@ -50,7 +50,7 @@ tls_server_config:
   prefer_server_cipher_suites: false
   curve_preferences: [CurveP256, X25519]
 http_server_config:
-  http2: false
+  http2: true
   headers:
     Content-Security-Policy: default-src 'self'
     X-Frame-Options: deny
@@ -193,12 +193,6 @@ fn refusals_name_the_key() {
             ),
             "tls_server_config.curve_preferences: CurveP521 is not \
              CurveP256, CurveP384 or X25519"
-                .into(),
-        ),
-        (
-            "http_server_config: { http2: true }".into(),
-            "http_server_config.http2: HTTP/2 is not spoken here; leave it \
-             out, or set it to false"
                 .into(),
         ),
         (
