@@ -66,9 +66,12 @@ def cpu(pid):
     task = Path(f"/proc/{pid}/task")
     total = 0.0
     for thread in task.iterdir():
-        total += int((thread / "schedstat").read_text().split()[0]) / 1e9
-        for child in (thread / "children").read_text().split():
-            total += cpu(child)
+        try:
+            total += int((thread / "schedstat").read_text().split()[0]) / 1e9
+            for child in (thread / "children").read_text().split():
+                total += cpu(child)
+        except (FileNotFoundError, ProcessLookupError):
+            pass  # it has ended since they were listed
     return total
 
 
