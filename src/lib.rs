@@ -77,6 +77,8 @@ pub mod http;
 pub mod job;
 mod json;
 pub mod module;
+#[cfg(test)]
+mod random;
 pub mod resource;
 pub mod stats;
 

@@ -16,6 +16,7 @@ use crate::exposition::{
 use crate::job::accounts::Kind;
 use crate::job::histogram::{DEFAULT_BOUNDS, Detail};
 use crate::job::{Table, Time};
+use crate::random::Random;
 use crate::resource::{Housekeeping, Requires, Status};
 
 const JOURNALS: [&str; 3] = [
@@ -57,17 +58,6 @@ impl Select for View {
 
     fn exemplars(&self) -> bool {
         self.exemplars
-    }
-}
-
-/// Knuth's MMIX generator; the high bits are good enough here.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        let next = self.0.wrapping_mul(6_364_136_223_846_793_005);
-        self.0 = next.wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
     }
 }
 

@@ -10,6 +10,7 @@ use super::*;
 use crate::exposition::{
     Created, Families, Family, Format, Parts, Source, Spec,
 };
+use crate::random::Random;
 
 const OWNER: Publisher = None;
 const GUEST: Publisher = Some(1001);
@@ -328,47 +329,36 @@ fn shares_are_kept_apart() {
     assert_eq!(store.used(), Default::default());
 }
 
-/// A generator that is good enough for tests, and always the same.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6364136223846793005).wrapping_add(1);
-        (self.0 >> 33) % n
+fn update(random: &mut Random) -> Value {
+    let kind = ["gauge", "counter", "histogram"][random.below(3) as usize];
+    let name = format!(
+        "n{}{}",
+        random.below(30),
+        ["", "_total"][random.below(20) as usize / 19]
+    );
+    let text = ["", "x", "\"\\", "ü", "a,b}"];
+    let mut update = json!({
+        "name": name,
+        "type": kind,
+        "value": random.below(1000) as f64 / 8.0,
+    });
+    let mut labels = BTreeMap::new();
+    for label in ["a", "b"].iter().take(random.below(3) as usize) {
+        let text = text[random.below(text.len() as u64) as usize];
+        labels.insert(*label, format!("{text}{}", random.below(20)));
     }
-
-    fn update(&mut self) -> Value {
-        let kind = ["gauge", "counter", "histogram"][self.below(3) as usize];
-        let name = format!(
-            "n{}{}",
-            self.below(30),
-            ["", "_total"][self.below(20) as usize / 19]
-        );
-        let text = ["", "x", "\"\\", "ü", "a,b}"];
-        let mut update = json!({
-            "name": name,
-            "type": kind,
-            "value": self.below(1000) as f64 / 8.0,
-        });
-        let mut labels = BTreeMap::new();
-        for label in ["a", "b"].iter().take(self.below(3) as usize) {
-            let text = text[self.below(text.len() as u64) as usize];
-            labels.insert(*label, format!("{text}{}", self.below(20)));
-        }
-        update["labels"] = json!(labels);
-        if self.below(2) == 0 {
-            update["ttl"] = json!(1 + self.below(500));
-        }
-        if kind == "histogram" && self.below(2) == 0 {
-            update["buckets"] =
-                json!([[1, 10], [1, 100]][self.below(2) as usize]);
-        }
-        if self.below(3) == 0 {
-            update["help"] =
-                json!(["Help.", "A\\b"][self.below(8) as usize / 7]);
-        }
-        update
+    update["labels"] = json!(labels);
+    if random.below(2) == 0 {
+        update["ttl"] = json!(1 + random.below(500));
     }
+    if kind == "histogram" && random.below(2) == 0 {
+        update["buckets"] =
+            json!([[1, 10], [1, 100]][random.below(2) as usize]);
+    }
+    if random.below(3) == 0 {
+        update["help"] = json!(["Help.", "A\\b"][random.below(8) as usize / 7]);
+    }
+    update
 }
 
 /// Whatever is sent by whomever, there is never more than may be, a request
@@ -385,7 +375,7 @@ fn random_requests_break_nothing() {
         store.expire(now);
         let by = [OWNER, Some(1), Some(2), Some(3)][random.below(4) as usize];
         let updates: Value =
-            (0..1 + random.below(4)).map(|_| random.update()).collect();
+            (0..1 + random.below(4)).map(|_| update(&mut random)).collect();
         let Ok(updates) = parse(&updates.to_string()) else { continue };
         let before = (page(&store, Format::Text), store.used());
         match store.apply(by, updates, now) {

@@ -160,6 +160,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::random::Random;
 
     fn job(seen: u32) -> Job {
         Job { seen, ..Job::new(0, 0) }
@@ -169,15 +170,11 @@ mod tests {
     #[test]
     fn like_a_map() {
         let (mut jobs, mut map) = (Jobs::default(), BTreeMap::new());
-        let mut state = 1_u64;
-        let mut random = || {
-            state = state.wrapping_mul(6364136223846793005).wrapping_add(1);
-            state >> 33
-        };
+        let mut random = Random(1);
         for round in 0..20_000_u32 {
-            let id = (random() % 3_000) << 24;
+            let id = random.below(3_000) << 24;
             // first it fills, then it empties
-            match random() % 4 < if round < 10_000 { 3 } else { 1 } {
+            match random.below(4) < if round < 10_000 { 3 } else { 1 } {
                 true => {
                     jobs.insert(id, job(round));
                     map.insert(id, round);
@@ -187,7 +184,7 @@ mod tests {
                     assert_eq!(gone, map.remove(&id));
                 }
             }
-            let id = (random() % 3_000) << 24;
+            let id = random.below(3_000) << 24;
             let found = jobs.get(id).map(|job| job.seen);
             assert_eq!(found, map.get(&id).copied());
         }

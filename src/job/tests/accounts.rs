@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::random::{Random, happen, resolve};
+use super::random::{happen, resolve};
 use super::*;
 use crate::job::accounts::{Charge, Kind, MAX_ACCOUNTS, OTHER};
 use crate::job::state::State;
+use crate::random::Random;
 
 const KINDS: [Kind; 3] = [Kind::User, Kind::Bank, Kind::Project];
 

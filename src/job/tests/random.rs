@@ -4,24 +4,8 @@
 use super::*;
 use crate::job::JobId;
 use crate::job::state::State;
+use crate::random::Random;
 use crate::resource::{Requires, Status};
-
-/// Knuth's MMIX generator; the high bits are good enough here.
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (self.0 >> 33) % n
-    }
-
-    pub fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len() as u64) as usize]
-    }
-}
 
 /// Makes one thing happen at `at`; the line the journal sends for it.
 pub fn happen(jm: &mut Manager, random: &mut Random, at: f64) -> String {
