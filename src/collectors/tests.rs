@@ -192,13 +192,16 @@ impl World {
             15 if flag => self.transitions.listening(),
             16 => self.transitions.count([n, 0, 0, 1, 0, 0]),
             17..=19 => {
-                let update = json!({ "metrics": [{
-                    "name": format!("flux_custom_{n}"),
-                    "type": "gauge",
+                let value = self.random.below(4) as i64 - 1;
+                let kind = if flag { "gauge" } else { "counter" };
+                let update = json!({
+                    "name": format!("x{n}"),
+                    "type": kind,
                     "labels": { "l": self.random.below(3).to_string() },
-                    "value": self.random.below(3) }] });
-                // what is wrong with it is counted
-                let _ = self.custom.take(None, &update.to_string());
+                    "value": value });
+                // a counter that would fall is refused, and counted
+                let taken = self.custom.take(None, &update.to_string());
+                assert_eq!(taken.is_ok(), value >= 0 || flag, "{taken:?}");
             }
             20 if n == 0 => self.custom.store().expire(1e9),
             21 => {
@@ -208,7 +211,7 @@ impl World {
                 let levels = vec![level];
                 let report = Report { seq, levels, ..Report::new(id, 1, 1e4) };
                 let now = std::time::Instant::now();
-                let _ = self.tree.lock().take(report, 1e6, now);
+                self.tree.lock().take(report, 1e6, now).unwrap();
             }
             22 => {
                 let mut family = POLLED[1].family();
