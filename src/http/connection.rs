@@ -29,6 +29,7 @@ use tokio::{
 use super::{
     Limits, Site,
     access::{self, Denial, Visit},
+    deadline::Deadline,
     room::Place,
     routes::{self, Answer, OTHER},
     rules::Rules,
@@ -123,11 +124,15 @@ async fn admitted(
     request: Request<Incoming>,
     last: bool,
 ) -> Result<Answer, Outdated> {
+    // before a password is checked, which the client waits for too
+    let deadline = Deadline::new(request.headers());
     let access = rules.access();
     let admitted = visit.admit(&access, site.counts(), request.headers());
     let (admitted, policy) = admitted.await;
     let mut answer = match admitted {
-        Ok(view) => routes::answer(site, limits, &request, view).await,
+        Ok(view) => {
+            routes::answer(site, limits, &request, view, deadline).await
+        }
         Err(Denial::Outdated) => return Err(Outdated),
         Err(denial) => routes::deny(site, &request, denial),
     };

@@ -56,12 +56,13 @@ pub(super) async fn answer<B: Body>(
     limits: &Limits,
     request: &Request<B>,
     view: View,
+    deadline: Deadline,
 ) -> Answer {
     let path = path(request.uri().path());
     let answer = match refusal(request, path) {
         Some(refusal) => refusal,
         None if path == "/metrics" => {
-            metrics(site, limits, request, view).await
+            metrics(site, limits, request, view, deadline).await
         }
         None => other(site, limits, request, path, view),
     };
@@ -200,8 +201,8 @@ async fn metrics<B>(
     limits: &Limits,
     request: &Request<B>,
     view: View,
+    deadline: Deadline,
 ) -> Answer {
-    let deadline = Deadline::new(request.headers());
     let format = negotiation::format(request.headers());
     let coding = negotiation::coding(request.headers());
     let rendering = site.render(format, view, limits).await;

@@ -82,15 +82,40 @@ fn guessing_passwords_holds_up_nobody() {
     assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
     assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
     // who needs no bcrypt is served meanwhile
-    let bearer = "Authorization: Bearer 0123456789abcdef";
     for _ in 0..5 {
-        assert_eq!(e.status("http", &["--header", bearer]), 200);
+        let mut stream = TcpStream::connect(e.address).unwrap();
+        stream
+            .write_all(
+                b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\
+                  Authorization: Bearer 0123456789abcdef\r\n\r\n",
+            )
+            .unwrap();
+        assert!(rest(&mut stream).starts_with(b"HTTP/1.1 200 "));
     }
     assert_eq!(e.count("/metrics", "401"), 0, "the guess is still checked");
     assert!(rest(&mut first).starts_with(b"HTTP/1.1 401 "));
     // and the server ends with one under way, its thread joined
     let _last = guess();
     wait_until("it came in", || e.site.counts().connections.get() == 1);
+    e.stop();
+}
+
+/// Who waits for an answer waits for the check of the password too.
+#[test]
+fn an_answer_that_a_check_makes_late_is_none() {
+    // a thousand rounds, which no machine does in a millisecond
+    let hash = bcrypt::hash("secret", 10).unwrap();
+    let settings = Settings {
+        basic_auth_users: [("prom".to_owned(), hash)].into(),
+        ..Settings::default()
+    };
+    let e = Endpoint::start(Limits::default(), settings);
+    let ask = |seconds: &str| {
+        let header = format!("X-Prometheus-Scrape-Timeout-Seconds: {seconds}");
+        e.status("http", &["--user", "prom:secret", "--header", &header])
+    };
+    assert_eq!(ask("0.001"), 503);
+    assert_eq!(ask("60"), 200);
     e.stop();
 }
 

@@ -46,8 +46,9 @@ fn send(
     let runtime =
         tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
-        let answer =
-            answer(site, &Limits::default(), &request, View::All).await;
+        let limits = Limits::default();
+        let deadline = Deadline::new(request.headers());
+        let answer = answer(site, &limits, &request, View::All, deadline).await;
         let bytes = answer.clone().into_body().collect().await.unwrap();
         let text = String::from_utf8(bytes.to_bytes().to_vec()).unwrap();
         (answer, text)
@@ -179,7 +180,9 @@ fn answers_to_autoscalers_count_while_they_are_read() {
     let ask = |uri: &str| {
         let request = Request::builder().uri(uri).header("Host", "x");
         let request = request.body(Full::<Bytes>::default()).unwrap();
-        runtime.block_on(answer(&site, &limits, &request, View::All))
+        let deadline = Deadline::new(request.headers());
+        let answer = answer(&site, &limits, &request, View::All, deadline);
+        runtime.block_on(answer)
     };
     for uri in ["/apis", "/autoscale"] {
         // one is always made
