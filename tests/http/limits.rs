@@ -37,22 +37,18 @@ fn a_header_has_to_come_to_its_end() {
     f.stop();
 }
 
+/// For how long it may, `src/http/socket/tests.rs` has.
 #[test]
 fn an_idle_connection_outlives_the_header_timeout() {
-    let ms = Duration::from_millis;
-    let limits =
-        Limits { header: ms(100), idle: ms(1000), ..Limits::default() };
-    let f = start(limits);
+    let header = Duration::from_millis(200);
+    let f = start(Limits { header, ..Limits::default() });
     let mut stream = BufReader::new(f.connect());
     stream.get_mut().write_all(GET).unwrap();
     answer(&mut stream);
     // the point of this one is that time passes
-    std::thread::sleep(ms(300));
+    std::thread::sleep(2 * header);
     stream.get_mut().write_all(GET).unwrap();
     answer(&mut stream);
-    let begin = Instant::now();
-    assert_eq!(closed(stream.get_mut()), b"");
-    assert!(begin.elapsed() > ms(500), "{:?}", begin.elapsed());
     f.stop();
 }
 

@@ -32,6 +32,50 @@ impl AsyncWrite for Full {
     }
 }
 
+/// Never says anything.
+struct Silent;
+
+impl AsyncRead for Silent {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[test]
+fn silence_after_a_request_may_last_longer_than_before_one() {
+    paused().block_on(async {
+        let limits = Limits {
+            header: Duration::from_secs(3),
+            idle: Duration::from_secs(12),
+            idle_crowded: Duration::from_secs(5),
+            ..Limits::default()
+        };
+        let place = Room::default().enter(Peer::Unix, &limits);
+        let place = Arc::new(place.unwrap());
+        let done = HeaderDone::default();
+        let mut socket = Socket::new(Silent, limits, place, done.clone());
+        for wait in [limits.header, limits.idle] {
+            let begin = Instant::now();
+            let mut bytes = [0];
+            let mut buf = ReadBuf::new(&mut bytes);
+            let read = std::future::poll_fn(|cx| {
+                Pin::new(&mut socket).poll_read(cx, &mut buf)
+            });
+            let error = read.await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            let waited = begin.elapsed();
+            // the runtime's timer has milliseconds
+            assert!(waited >= wait, "{waited:?}");
+            assert!(waited < wait + Duration::from_millis(10), "{waited:?}");
+            done.set();
+        }
+    });
+}
+
 #[test]
 fn what_is_not_flushed_is_not_waited_for_for_ever() {
     paused().block_on(async {
