@@ -76,9 +76,11 @@ fn attack_by<S>(e: &Endpoint, places: usize, come: impl Fn() -> S) -> usize {
     });
     let grown = most.saturating_sub(before);
     // one more is turned away, and costs nothing that stays
+    let refused = || e.site.counts().refused.get();
+    let earlier = refused();
     let mut more = attacker(e.address);
     let _ = more.write_all(b"GET /metrics HTTP/1.1");
-    wait_until("it is refused", || e.site.counts().refused.get() > 0);
+    wait_until("it is refused", || refused() > earlier);
     drop(held);
     grown
 }

@@ -74,9 +74,11 @@ fn fixtures() -> &'static [Fixture; 2] {
         std::fs::set_permissions(&token, owner_only).unwrap();
         let guarded = Fixture::new(Settings {
             basic_auth_users: [("prom".into(), HASH.into())].into(),
-            bearer_token_file: Some(token),
+            bearer_token_file: Some(token.clone()),
             ..Settings::default()
         });
+        // what was read stays in use
+        std::fs::remove_file(token).unwrap();
         [Fixture::new(Settings::default()), guarded]
     })
 }
