@@ -34,8 +34,7 @@ fn chromium() -> Option<&'static str> {
     };
     let chromium = found.into_iter().find(runs);
     if chromium.is_none() {
-        let line = "SKIPPED: the page in a browser: no `chromium` on PATH\n";
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        instance::skipped("the page in a browser", "no `chromium` on PATH");
     }
     chromium
 }

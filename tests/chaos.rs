@@ -75,8 +75,7 @@ fn everything_at_once() {
         return;
     }
     let Ok(seconds) = std::env::var("CHAOS_SECONDS") else {
-        let line = "SKIPPED: everything_at_once: runs with CHAOS_SECONDS=600\n";
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        instance::skipped("everything_at_once", "runs with CHAOS_SECONDS=600");
         return;
     };
     let seconds: f64 = seconds.parse().expect("CHAOS_SECONDS is a number");

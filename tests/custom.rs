@@ -173,13 +173,10 @@ fn private_mode_keeps_it_to_this_machine(host: Host) {
     let port = address.rsplit_once(':').unwrap().1;
     let page = |ip: &str| curl(&[&format!("http://{ip}:{port}/metrics")]).1;
     assert!(page("127.0.0.1").contains("\nflux_custom_g 1\n"));
-    match own_address().map(|ip| ip.to_string()) {
-        Some(ip) => {
-            let page = page(&ip);
-            assert!(page.contains("\nflux_exporter_custom_series 1\n"));
-            assert!(!page.contains("flux_custom_"), "{page}");
-        }
-        None => println!("no address but loopback: not seen from outside"),
+    if let Some(ip) = own_address().map(|ip| ip.to_string()) {
+        let page = page(&ip);
+        assert!(page.contains("\nflux_exporter_custom_series 1\n"));
+        assert!(!page.contains("flux_custom_"), "{page}");
     }
     instance.flux(&["module", "remove", "prometheus"]);
 }

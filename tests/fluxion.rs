@@ -5,9 +5,7 @@
 
 mod instance;
 
-use std::io::Write;
-
-use instance::{Instance, skip, wait_for};
+use instance::{Instance, skip, skipped, wait_for};
 use serde_json::Value;
 
 const FAKE: [&str; 4] = [
@@ -32,8 +30,7 @@ fn matches_are_as_fluxion_counts_them() {
             || instance.try_flux(&["module", "load", name]).status.success()
     });
     if !loaded {
-        let line = "SKIPPED: tests of Fluxion: its modules cannot be loaded\n";
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        skipped("tests of Fluxion", "its modules cannot be loaded");
         return;
     }
     instance.load(&[]);

@@ -18,7 +18,7 @@ use flux_prometheus::exposition::{
 use flux_prometheus::http::Counts;
 use flux_prometheus::job::histogram::{DEFAULT_BOUNDS, Histogram};
 use instance::scrape::{self, Scrape};
-use instance::{Instance, skip};
+use instance::{Instance, skip, skipped};
 use prometheus::proto::MetricType;
 use prometheus::{Gauge, Opts};
 
@@ -137,12 +137,6 @@ fn python() -> Option<&'static str> {
             .status();
         imported.is_ok_and(|status| status.success())
     })
-}
-
-/// Says so in a way that the test runner does not swallow.
-fn skipped(test: &str, why: &str) {
-    let line = format!("SKIPPED: {test}: {why}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 #[test]

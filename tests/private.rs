@@ -76,9 +76,6 @@ fn private_mode_is_followed(host: Host) {
     };
     // other machines, if we can play one
     let other = own_address().map(|ip| ip.to_string());
-    if other.is_none() {
-        println!("no address but loopback: not seen from outside");
-    }
     let names = |page: String| -> Vec<String> {
         let types = page.lines().filter_map(|l| l.strip_prefix("# TYPE "));
         types.map(|l| l.split(' ').next().unwrap().to_owned()).collect()

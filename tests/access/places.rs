@@ -77,10 +77,7 @@ fn private_mode_is_for_other_machines() {
     e.stop();
 
     // by an address that is not loopback, if there is one
-    let Some(ip) = own_address() else {
-        println!("SKIPPED: no address but loopback");
-        return;
-    };
+    let Some(ip) = own_address() else { return };
     let mut e = Endpoint::start(Limits::default(), private);
     let socket = flux_prometheus::http::bind((ip, 0).into()).unwrap();
     let port = socket.local_addr().unwrap().port();
@@ -143,9 +140,8 @@ fn one_address_cannot_take_all_places() {
     // all of these are one
     assert_eq!(e.status("http", &["--interface", "127.0.0.2"]), 503);
     // another one gets in
-    match own_address().map(|ip| ip.to_string()) {
-        Some(ip) => assert_eq!(e.status("http", &["--interface", &ip]), 200),
-        None => println!("SKIPPED: no address but loopback"),
+    if let Some(ip) = own_address().map(|ip| ip.to_string()) {
+        assert_eq!(e.status("http", &["--interface", &ip]), 200);
     }
     drop(held);
     wait_until("there is a place", || e.status("http", &[]) == 200);

@@ -10,10 +10,8 @@ fn a_module_in_python_publishes() {
     let instance = Instance::start(&["--test-size=2"]);
     let known = ["python", "-c", "import flux.brokermod"];
     if !instance.try_flux(&known).status.success() {
-        eprintln!(
-            "SKIPPED: a_module_in_python_publishes: this Flux has no \
-             modules in Python"
-        );
+        let why = "this Flux has no modules in Python";
+        instance::skipped("a_module_in_python_publishes", why);
         return;
     }
     load(&instance, &[]);
@@ -60,10 +58,8 @@ fn a_jobtap_plugin_publishes_without_waiting() {
     }
     let folder = instance::tempdir::TempDir::new();
     let Some(plugin) = compile(folder.path()) else {
-        eprintln!(
-            "SKIPPED: a_jobtap_plugin_publishes_without_waiting: no \
-                   compiler or no headers of flux-core"
-        );
+        let why = "no compiler or no headers of flux-core";
+        instance::skipped("a_jobtap_plugin_publishes_without_waiting", why);
         return;
     };
     let instance = Instance::start(&["--test-size=2"]);

@@ -1,8 +1,9 @@
 //! Programs of others: where they are, and what is said when they are not.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+pub use super::instance::skipped;
 
 /// A file of this repository.
 pub fn file(path: &str) -> PathBuf {
@@ -14,13 +15,6 @@ pub fn text(path: &str) -> String {
     let path = file(path);
     std::fs::read_to_string(&path)
         .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-/// Says that a test was not run, in a way that the test runner does not
-/// swallow.
-pub fn skipped(test: &str, why: &str) {
-    let line = format!("SKIPPED: {test}: {why}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// A program on PATH, or among those that scripts/deps unpacks; says so if it

@@ -25,21 +25,24 @@ pub use running::Instance;
 /// The longest that anything in a test may take before it is a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Whether a real-broker test has to be skipped; says so once, in a way that
-/// the test runner does not swallow.
+/// Whether a real-broker test has to be skipped; says so once.
 pub fn skip(test: &str) -> bool {
     static SAID: Once = Once::new();
     let found = Command::new("flux").arg("--version").output().is_ok();
     if !found {
         SAID.call_once(|| {
-            let line = format!(
-                "SKIPPED: {test} and all others that need a real broker: no \
-                 `flux` on PATH\n"
-            );
-            let _ = std::io::stderr().write_all(line.as_bytes());
+            let all = format!("{test} and all others that need a real broker");
+            skipped(&all, "no `flux` on PATH");
         });
     }
     !found
+}
+
+/// Says that a test was not run, in a way that the test runner does not
+/// swallow.
+pub fn skipped(test: &str, why: &str) {
+    let line = format!("SKIPPED: {test}: {why}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
 }
 
 /// Makes two tests of each scenario, a function of the host: one in Flux and
