@@ -66,14 +66,20 @@ fn leaves_nothing_behind(host: Host) {
             }
         })
     };
+    // a thread that has ended, or a client of Flux, is seen a little longer
+    let settled = || {
+        let mut last = (0, 0, 0);
+        instance::wait_for("threads and descriptors to stay", || {
+            let now = held(pid);
+            let stays = (now.0, now.1) == (last.0, last.1);
+            last = now;
+            stays.then_some(now)
+        })
+    };
     cycles(20); // what the allocator and the broker keep, they keep now
-    let before = held(pid);
+    let before = settled();
     cycles(CYCLES);
-    // a client that is just being answered has a descriptor, too
-    let after = instance::wait_for("the descriptors to go", || {
-        let after = held(pid);
-        (after.1 <= before.1).then_some(after)
-    });
+    let after = settled();
     stop.store(true, Ordering::Relaxed);
     client.join().unwrap();
     let scrapes = scrapes.load(Ordering::Relaxed);
@@ -82,7 +88,11 @@ fn leaves_nothing_behind(host: Host) {
          before {before:?}, after {after:?}"
     );
     assert!(scrapes > 0, "nothing was scraped");
-    assert_eq!(after.0, before.0, "threads");
+    assert_eq!(
+        (after.0, after.1),
+        (before.0, before.1),
+        "threads, descriptors"
+    );
     // the broker's own log ring and content cache grow a little meanwhile
     assert!(
         after.2 < before.2 + 4096,
