@@ -23,10 +23,12 @@
 //!   one teardown.
 //!
 //! Dependencies point one way: `module` to `config`, `collectors` and `http`;
-//! `collectors` to `flux`, `job`, `resource` and `prometheus`; `http` to
-//! `exposition`, `tokio`, `rustls` and `hyper`; `config` to the words of
-//! `collectors` and `http`; `exposition` to `prometheus`. `job` and
-//! `resource` are one layer: each knows the other's words.
+//! `collectors` to `flux`, `job`, `resource`, `custom`, `stats` and
+//! `exposition`; `stats` to `custom`, and both to `exposition`; `http` to
+//! `exposition`, `tokio`, `rustls` and `hyper`; `exposition` to `prometheus`;
+//! `config` to the words of those whose settings it reads. `job` and
+//! `resource` are one layer: each knows the other's words. So are `config` and
+//! `collectors`, for these are given the settings.
 //!
 //! # Two threads
 //!
@@ -64,8 +66,8 @@
 //! - **Every thread is joined before the library is unmapped.**
 //! - **Labels are bounded.** No user, job, path or text of others becomes a
 //!   label value, unless the settings ask for users, banks, projects or
-//!   instances that are jobs; queues and broker modules do, and they are the administrator's. There is
-//!   a limit to the number of each.
+//!   instances that are jobs; queues and broker modules do, and they are the
+//!   administrator's. There is a limit to the number of each.
 
 pub mod collectors;
 pub mod config;
