@@ -2,10 +2,12 @@
 
 use std::{
     io,
+    os::fd::AsFd,
     pin::Pin,
     task::{Context, Poll},
 };
 
+use rustix::net::{RecvFlags, SendFlags, recv, send};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream, UnixListener, UnixStream},
@@ -53,19 +55,16 @@ impl Stream {
     /// Writes what can be written at once, and takes what has come, so that
     /// closing is not a reset. For a connection that is turned away.
     pub(super) fn farewell(&self, text: &[u8]) {
+        let socket: &dyn AsFd = match self {
+            Self::Tcp(stream, _) => stream,
+            Self::Unix(stream) => stream,
+            Self::Tls(_) => return,
+        };
+        // One attempt each: a new socket's buffer has room. Not by way of
+        // tokio, which before 1.54 does not know yet that it has.
+        let _ = send(socket, text, SendFlags::NOSIGNAL);
         let mut scratch = [0; 4096];
-        // One attempt each: a new socket's buffer has room.
-        match self {
-            Self::Tcp(stream, _) => {
-                let _ = stream.try_write(text);
-                let _ = stream.try_read(&mut scratch);
-            }
-            Self::Unix(stream) => {
-                let _ = stream.try_write(text);
-                let _ = stream.try_read(&mut scratch);
-            }
-            Self::Tls(_) => (),
-        }
+        let _ = recv(socket, &mut scratch[..], RecvFlags::empty());
     }
 
     fn reader(&mut self) -> Pin<&mut (dyn AsyncRead + Unpin)> {
@@ -134,5 +133,29 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         self.writer().poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{io::Read, net};
+
+    use super::*;
+
+    #[test]
+    fn a_farewell_does_not_wait_for_tokio_to_hear_of_the_socket() {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_io().build().unwrap();
+        let _context = runtime.enter();
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut client = net::TcpStream::connect(address).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_nonblocking(true).unwrap();
+        let stream = TcpStream::from_std(stream).unwrap();
+        Stream::Tcp(stream, Filed::default()).farewell(b"no");
+        let mut text = String::new();
+        client.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "no");
     }
 }
