@@ -25,7 +25,8 @@ const PERIOD: Spec = Spec::gauge(
 const TIMEOUT: Spec = Spec::gauge(
     "flux_heartbeat_timeout_seconds",
     &[],
-    "Time without a heartbeat after which a broker gives up its parent.",
+    "Time without a heartbeat after which a broker gives up its parent; none \
+     where it never does.",
 );
 
 /// What is exposed here.
@@ -70,7 +71,8 @@ pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let mut period = PERIOD.family();
     period.add(&[], stats.period);
     let mut timeout = TIMEOUT.family();
-    if let Some(seconds) = stats.timeout {
+    // below zero is never
+    if let Some(seconds) = stats.timeout.filter(|timeout| *timeout >= 0.0) {
         timeout.add(&[], seconds);
     }
     vec![beats, period, timeout]
@@ -90,6 +92,17 @@ mod tests {
         assert_eq!(shown["flux_heartbeats_total"], 6.0);
         assert_eq!(shown["flux_heartbeat_period_seconds"], 2.0);
         assert_eq!(shown["flux_heartbeat_timeout_seconds"], 300.0);
+    }
+
+    /// As with `heartbeat.timeout = "infinity"`.
+    #[test]
+    fn who_never_gives_up_has_no_timeout() {
+        let reply =
+            r#"{"period":2.0,"timeout":-1.0,"count":6,"warn_thresh":3}"#;
+        let answer = read(&mut Total::default(), reply).unwrap();
+        let shown = series(show(&answer));
+        assert_eq!(shown["flux_heartbeat_period_seconds"], 2.0);
+        assert!(!shown.contains_key("flux_heartbeat_timeout_seconds"));
     }
 
     #[test]
