@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::family::{Family, Spec};
 use super::latest::Latest;
-use super::{Context, parse};
+use super::{Context, has_version, parse};
 use crate::flux::Result;
 
 const INTERVAL: f64 = 30.0;
@@ -40,8 +40,8 @@ pub const SPECS: &[Spec] = &[BLOBS, BYTES, FLUSHING, MAPPED];
 pub fn start(context: &Context) -> Result<()> {
     let latest = Latest::register(context, SPECS, show)?;
     let handle = context.scope.handle();
-    let version = handle.attr(c"version").unwrap_or_default();
-    if !survives(handle.rank()?, &version) {
+    // before Flux 0.80 the question is the end of any other broker
+    if handle.rank()? > 0 && !has_version(handle, (0, 80)) {
         context.health.report(handle, Ok(()));
         return Ok(());
     }
@@ -50,16 +50,6 @@ pub fn start(context: &Context) -> Result<()> {
         latest.set(read(reply)?);
         Ok(())
     })
-}
-
-/// Whether a broker lives on after the question: before Flux 0.80 it is the end
-/// of all but that of rank 0.
-fn survives(rank: u32, version: &str) -> bool {
-    let mut numbers = version.split(['.', '-']).map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) if (major, minor) >= (0, 80) => true,
-        _ => rank == 0,
-    }
 }
 
 pub(super) fn read(reply: &str) -> Result<Stats> {
@@ -124,23 +114,6 @@ mod tests {
             ("flux_content_mapped_blobs", 2.0),
         ] {
             assert_eq!(shown.get(series), Some(&value), "{series}: {shown:?}");
-        }
-    }
-
-    #[test]
-    fn older_brokers_are_not_brought_down() {
-        for (rank, version, expected) in [
-            (0, "0.63.0", true),
-            (0, "", true),
-            (1, "0.79.0", false),
-            (1, "0.79.0-12-gabcdef", false),
-            (1, "0.9", false),
-            (1, "", false),
-            (1, "0.80.0", true),
-            (7, "0.100.0-12-gabcdef", true),
-            (1, "1.0", true),
-        ] {
-            assert_eq!(survives(rank, version), expected, "{rank} {version}");
         }
     }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::family::{Family, Spec};
 use super::latest::Latest;
 use super::total::Total;
-use super::{Context, parse};
+use super::{Context, has_version, parse};
 use crate::flux::Result;
 
 const INTERVAL: f64 = 5.0;
@@ -35,6 +35,12 @@ pub const SPECS: &[Spec] = &[BEATS, PERIOD, TIMEOUT];
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
     let latest = Latest::register(context, SPECS, show)?;
+    let handle = context.scope.handle();
+    // before Flux 0.72 other ranks have no such module
+    if handle.rank()? > 0 && !has_version(handle, (0, 72)) {
+        context.health.report(handle, Ok(()));
+        return Ok(());
+    }
     let mut beats = Total::default();
     context.poll(c"heartbeat.stats-get", "{}", INTERVAL, move |reply| {
         latest.set(read(&mut beats, reply)?);
