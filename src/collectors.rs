@@ -52,7 +52,7 @@ mod tests;
 pub mod total;
 mod versioned;
 
-pub use answer::{distinct, of, parse};
+pub use answer::{distinct, has_version, of, parse};
 pub use context::Context;
 pub use hooks::{Ends, Reloads};
 pub use list::{ALL, Entry, NAMES};

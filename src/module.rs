@@ -197,7 +197,7 @@ fn site(
     });
     let facts = [
         ("Flux", handle.attr(c"version")),
-        ("host", handle.attr(c"hostname")),
+        ("host", collectors::broker::hostname(handle)),
         ("rank", handle.attr(c"rank")),
         ("instance level", handle.attr(c"instance-level")),
     ];

@@ -299,6 +299,32 @@ fn nodes_in_housekeeping_are_allocated() {
     instance.flux(&["module", "remove", "prometheus"]);
 }
 
+/// A job that changed queues is in housekeeping for the one that it was in
+/// last.
+#[test]
+fn nodes_in_housekeeping_are_of_the_last_queue() {
+    if skip("nodes_in_housekeeping_are_of_the_last_queue") {
+        return;
+    }
+    let config = "[queues.a]\n[queues.b]\n[job-manager.housekeeping]\n\
+                  command = [\"sleep\", \"inf\"]\n\
+                  [ingest.validator]\ndisable = true\n";
+    let instance = Instance::start_with(&["--test-size=2"], config, &[]);
+    let job = instance.flux(&["submit", "-N1", "--queue=a", "true"]);
+    instance.flux(&["update", job.trim(), "queue=b"]);
+    instance.flux(&["queue", "start", "--all"]);
+    let clean = ["job", "wait-event", "-t", "30", job.trim(), "clean"];
+    instance.flux(&clean);
+    instance.load(&[]);
+    let wanted =
+        |queue| format!("flux_queue_nodes_wanted{{queue=\"{queue}\"}}");
+    let page = agrees("in housekeeping", &instance, are([1, 1, 0, 0, 0, 0]));
+    assert_eq!(page.value(&wanted("b")), 1.0);
+    assert_eq!(page.value(&wanted("a")), 0.0);
+    instance.flux(&["module", "remove", "prometheus"]);
+    instance.flux(&["housekeeping", "kill", "--all"]);
+}
+
 /// What autoscalers read, with some of each kind of job.
 #[test]
 fn what_is_wanted_follows_from_what_could_start() {

@@ -14,7 +14,8 @@ use super::latest::Latest;
 use super::round::Question;
 use super::total::Total;
 use super::{Context, parse};
-use crate::flux::Result;
+use crate::flux::{Handle, Result};
+use crate::resource::hostlist;
 
 const INTERVAL: f64 = 5.0;
 
@@ -81,7 +82,12 @@ pub fn start(context: &Context) -> Result<()> {
     let latest = Latest::register(context, SPECS, show)?;
     let handle = context.scope.handle();
     let attr = |name| handle.attr(name).unwrap_or_default();
-    let info = [c"version", c"hostname", c"instance-level", c"size"].map(attr);
+    let info = [
+        attr(c"version"),
+        hostname(handle).unwrap_or_default(),
+        attr(c"instance-level"),
+        attr(c"size"),
+    ];
     let start_time = attr(c"broker.starttime").parse().ok();
     let told = Rc::new(RefCell::new((latest, Totals::default())));
     let info = Rc::new(info);
@@ -96,6 +102,16 @@ pub fn start(context: &Context) -> Result<()> {
                 Ok(())
             }));
         });
+    })
+}
+
+/// The broker's host.
+pub fn hostname(handle: Handle) -> Option<String> {
+    handle.attr(c"hostname").or_else(|| {
+        // older brokers have all hosts, by rank
+        let hosts = handle.attr(c"hostlist")?;
+        let rank = usize::try_from(handle.rank().ok()?).ok()?;
+        hostlist::expand(&hosts, rank + 1).ok()?.into_iter().nth(rank)
     })
 }
 

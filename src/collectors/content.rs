@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::family::{Family, Spec};
 use super::latest::Latest;
-use super::{Context, parse};
+use super::{Context, has_version, parse};
 use crate::flux::Result;
 
 const INTERVAL: f64 = 30.0;
@@ -39,6 +39,12 @@ pub const SPECS: &[Spec] = &[BLOBS, BYTES, FLUSHING, MAPPED];
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
     let latest = Latest::register(context, SPECS, show)?;
+    let handle = context.scope.handle();
+    // before Flux 0.80 the question is the end of any other broker
+    if handle.rank()? > 0 && !has_version(handle, (0, 80)) {
+        context.health.report(handle, Ok(()));
+        return Ok(());
+    }
     let questions = [(c"content.stats-get", "{}")];
     context.poll_all(questions, INTERVAL, move |[reply]| {
         latest.set(read(reply)?);

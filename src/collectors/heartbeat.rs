@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::family::{Family, Spec};
 use super::latest::Latest;
 use super::total::Total;
-use super::{Context, parse};
+use super::{Context, has_version, parse};
 use crate::flux::Result;
 
 const INTERVAL: f64 = 5.0;
@@ -25,7 +25,8 @@ const PERIOD: Spec = Spec::gauge(
 const TIMEOUT: Spec = Spec::gauge(
     "flux_heartbeat_timeout_seconds",
     &[],
-    "Time without a heartbeat after which a broker gives up its parent.",
+    "Time without a heartbeat after which a broker gives up its parent; none \
+     where it never does.",
 );
 
 /// What is exposed here.
@@ -34,6 +35,12 @@ pub const SPECS: &[Spec] = &[BEATS, PERIOD, TIMEOUT];
 /// Starts the collector.
 pub fn start(context: &Context) -> Result<()> {
     let latest = Latest::register(context, SPECS, show)?;
+    let handle = context.scope.handle();
+    // before Flux 0.72 other ranks have no such module
+    if handle.rank()? > 0 && !has_version(handle, (0, 72)) {
+        context.health.report(handle, Ok(()));
+        return Ok(());
+    }
     let mut beats = Total::default();
     context.poll(c"heartbeat.stats-get", "{}", INTERVAL, move |reply| {
         latest.set(read(&mut beats, reply)?);
@@ -70,7 +77,8 @@ pub(super) fn show(answer: &Answer) -> Vec<Family> {
     let mut period = PERIOD.family();
     period.add(&[], stats.period);
     let mut timeout = TIMEOUT.family();
-    if let Some(seconds) = stats.timeout {
+    // below zero is never
+    if let Some(seconds) = stats.timeout.filter(|timeout| *timeout >= 0.0) {
         timeout.add(&[], seconds);
     }
     vec![beats, period, timeout]
@@ -90,6 +98,17 @@ mod tests {
         assert_eq!(shown["flux_heartbeats_total"], 6.0);
         assert_eq!(shown["flux_heartbeat_period_seconds"], 2.0);
         assert_eq!(shown["flux_heartbeat_timeout_seconds"], 300.0);
+    }
+
+    /// As with `heartbeat.timeout = "infinity"`.
+    #[test]
+    fn who_never_gives_up_has_no_timeout() {
+        let reply =
+            r#"{"period":2.0,"timeout":-1.0,"count":6,"warn_thresh":3}"#;
+        let answer = read(&mut Total::default(), reply).unwrap();
+        let shown = series(show(&answer));
+        assert_eq!(shown["flux_heartbeat_period_seconds"], 2.0);
+        assert!(!shown.contains_key("flux_heartbeat_timeout_seconds"));
     }
 
     #[test]

@@ -59,7 +59,6 @@ pub const SPECS: &[Spec] = &[INFO, SENDQ, RECVQ, CPU];
 pub fn start(context: &Context) -> Result<()> {
     let latest = Rc::new(Latest::register(context, SPECS, show)?);
     let cpu = Rc::new(Cpu::new(context));
-    let has_cpu = has_thread_rusage(context);
     let rounds = Rc::new(Cell::new(0_u32));
     let asking = context.clone();
     context.rounds(INTERVAL, move |round| {
@@ -71,7 +70,7 @@ pub fn start(context: &Context) -> Result<()> {
                 health.count_dropped(keep(&mut modules));
                 cpu.loaded(&mut modules);
                 latest.set(modules);
-                if has_cpu && rounds.get() % CPU_ROUNDS == 0 {
+                if rounds.get() % CPU_ROUNDS == 0 {
                     cpu.begin();
                 }
                 rounds.set(rounds.get() + 1);
@@ -164,21 +163,6 @@ pub(super) fn show(modules: &Vec<Module>) -> Vec<Family> {
     vec![info, sendq, recvq, cpu]
 }
 
-/// Whether `rusage` can tell of one thread: before Flux 0.69 every module
-/// would answer for the whole process.
-fn has_thread_rusage(context: &Context) -> bool {
-    let version = context.scope.handle().attr(c"version").unwrap_or_default();
-    is_at_least(&version, (0, 69))
-}
-
-fn is_at_least(version: &str, wanted: (u32, u32)) -> bool {
-    let mut numbers = version.split(['.', '-']).map(str::parse::<u32>);
-    match (numbers.next(), numbers.next()) {
-        (Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= wanted,
-        _ => false,
-    }
-}
-
 /// The processor time of each module.
 struct Cpu {
     context: Context,
@@ -223,6 +207,7 @@ impl Cpu {
         let cpu = self.clone();
         let asked = self.context.scope.rpc(
             &topic,
+            // before Flux 0.69 that is what it tells, and it is not asked
             r#"{"who":"thread"}"#,
             TIMEOUT,
             move |reply| {

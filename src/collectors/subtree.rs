@@ -37,7 +37,7 @@ use self::own::Own;
 use self::report::Report;
 use super::latest::Latest;
 use super::round::{Round, TIMEOUT};
-use super::{Context, modules, overlay, parse};
+use super::{Context, broker, modules, overlay, parse};
 use crate::flux::{Error, Request, Result, Role};
 
 /// Reports that are older than so many periods do not count.
@@ -64,7 +64,7 @@ pub fn start(context: &Context) -> Result<()> {
         parent: Cell::new(None),
         own: RefCell::new(Own::new(
             number(c"broker.pid").unwrap_or_else(std::process::id),
-            handle.attr(c"hostname").unwrap_or_default(),
+            broker::hostname(handle).unwrap_or_default(),
         )),
         children: RefCell::default(),
         latest,

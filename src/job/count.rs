@@ -10,7 +10,8 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::{Malformed, idset};
 
-/// The smallest value that satisfies a `count`; at least 1.
+/// The smallest value that satisfies a `count`; 0 only where that is all that
+/// it says, as Flux allows of GPUs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Count(u32);
 
@@ -87,7 +88,10 @@ impl<'de> Visitor<'de> for CountVisitor {
     }
 
     fn visit_u64<E: Error>(self, n: u64) -> Result<Count, E> {
-        Count::from_u64(n).map_err(E::custom)
+        match n {
+            0 => Ok(Count(0)),
+            n => Count::from_u64(n).map_err(E::custom),
+        }
     }
 
     fn visit_str<E: Error>(self, s: &str) -> Result<Count, E> {
@@ -130,6 +134,7 @@ mod tests {
     #[test]
     fn every_form_gives_its_smallest_value() {
         for (json, n) in [
+            ("0", 0),
             ("1", 1),
             ("4294967295", u32::MAX),
             (r#"{"min":3}"#, 3),
@@ -151,7 +156,6 @@ mod tests {
     #[test]
     fn refuses_the_rest() {
         for json in [
-            "0",
             "-1",
             "1.5",
             "4294967296",

@@ -69,7 +69,7 @@ fn one(
     Ok(())
 }
 
-fn number(digits: &str) -> Result<u32, Malformed> {
+fn number(digits: &str) -> Result<u64, Malformed> {
     let plain = digits.bytes().all(|b| b.is_ascii_digit());
     let number = if plain { digits.parse().ok() } else { None };
     number.ok_or_else(|| Malformed::new("hostlist: not a number"))
@@ -90,6 +90,7 @@ mod tests {
             ("n[008-010]-ib", "n008-ib n009-ib n010-ib"),
             ("r[1-2]n[0-1]", "r1n0 r1n1 r2n0 r2n1"),
             ("n[2-1]", ""),
+            ("n[4294967295-4294967296]", "n4294967295 n4294967296"),
         ] {
             assert_eq!(expand(list, 99).unwrap().join(" "), names, "{list}");
         }
@@ -97,7 +98,9 @@ mod tests {
 
     #[test]
     fn lists_are_bounded() {
-        for list in ["n[0-4294967295]", "a[0-99999]b[0-99999]", "a,b,c,d,e"] {
+        for list in
+            ["n[0-18446744073709551615]", "a[0-99999]b[0-99999]", "a,b,c,d,e"]
+        {
             assert_eq!(expand(list, 3).unwrap().len(), 3, "{list}");
         }
     }

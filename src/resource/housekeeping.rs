@@ -15,27 +15,26 @@ use crate::job::{JobId, Malformed, Time, id};
 /// What the job manager says of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Housekeeping {
-    /// Whether there is such a script.
-    configured: bool,
+    /// Whether there is such a script, if that is told.
+    configured: Option<bool>,
     /// Jobs that are over, and the ranks that nobody else gets yet.
     running: Vec<(JobId, Ranges)>,
 }
 
 impl Housekeeping {
     /// Reads the answer to `job-manager.stats-get`; before Flux 0.64 there is
-    /// no housekeeping.
+    /// no housekeeping, and before 0.71 its configuration is not told.
     pub fn parse(reply: &str) -> Result<Housekeeping, Malformed> {
         #[derive(Deserialize)]
         struct Stats {
-            #[serde(default)]
-            housekeeping: Reply,
+            housekeeping: Option<Reply>,
         }
-        #[derive(Default, Deserialize)]
+        #[derive(Deserialize)]
         struct Reply {
             running: BTreeMap<String, Running>,
-            config: Config,
+            config: Option<Config>,
         }
-        #[derive(Default, Deserialize)]
+        #[derive(Deserialize)]
         struct Config {
             /// Empty where there is none, which may also not be said.
             #[serde(default)]
@@ -46,16 +45,22 @@ impl Housekeeping {
             allocated: String,
         }
         let stats: Stats = serde_json::from_str(reply)?;
-        let Reply { running, config } = stats.housekeeping;
+        let Some(Reply { running, config }) = stats.housekeeping else {
+            return Ok(Housekeeping::none());
+        };
         let running = running.into_iter().map(|(job, running)| {
             let id = id::from_f58(&job);
             let id = id.ok_or(Malformed::new("not a job id in F58"))?;
             Ok((id, Ranges::parse(&running.allocated)?))
         });
         Ok(Housekeeping {
-            configured: !config.command.is_empty(),
+            configured: config.map(|config| !config.command.is_empty()),
             running: running.collect::<Result<_, Malformed>>()?,
         })
+    }
+
+    fn none() -> Housekeeping {
+        Housekeeping { configured: Some(false), running: Vec::new() }
     }
 }
 
@@ -103,7 +108,9 @@ impl Nodes {
         said: Housekeeping,
         at: Time,
     ) -> Vec<JobId> {
-        self.kept.configured = said.configured;
+        // where it is not told, there is some once there was some
+        let seen = self.kept.configured || !said.running.is_empty();
+        self.kept.configured = said.configured.unwrap_or(seen);
         self.kept.unknown.clear();
         let mut before = std::mem::take(&mut self.kept.by_job);
         for (id, ranks) in said.running {
@@ -187,7 +194,7 @@ mod tests {
             "config":{"release-after":0.0,"command":"sleep 6"}}}"#,
         );
         let expected = Housekeeping {
-            configured: true,
+            configured: Some(true),
             running: vec![(65_800_241_152, Ranges::one(0, 1))],
         };
         assert_eq!(said, Ok(expected));
@@ -198,8 +205,12 @@ mod tests {
             r#"{"active_jobs":5}"#,
         ] {
             let none = Housekeeping::parse(none);
-            assert_eq!(none, Ok(Housekeeping::default()));
+            assert_eq!(none, Ok(Housekeeping::none()));
         }
+        // as Flux 0.64 to 0.70 say it
+        let said = r#"{"active_jobs":5,"housekeeping":{"running":{}}}"#;
+        let untold = Housekeeping { configured: None, running: Vec::new() };
+        assert_eq!(Housekeeping::parse(said), Ok(untold));
         let bad = r#"{"housekeeping":{"running":{"x":{"allocated":"0"}},
             "config":{}}}"#;
         assert!(Housekeeping::parse(bad).is_err());

@@ -22,6 +22,9 @@ use crate::resource::Housekeeping;
 /// How often to ask while nodes are in housekeeping, in seconds.
 const INTERVAL: f64 = 1.0;
 
+/// FLUX_JOB_LOOKUP_CURRENT: with all updates, of the queue for one.
+const CURRENT: u32 = 2;
+
 /// How many jobs are looked up at a time; the next answer tells again of the
 /// others.
 const AT_ONCE: usize = 16;
@@ -102,7 +105,8 @@ impl Watch {
     }
 
     fn look_up(&self, id: JobId) -> Result<()> {
-        let payload = json!({ "id": id, "keys": ["R", "jobspec"], "flags": 0 });
+        let keys = ["R", "jobspec"];
+        let payload = json!({ "id": id, "keys": keys, "flags": CURRENT });
         let watch = self.clone();
         self.context.scope.rpc(
             c"job-info.lookup",

@@ -30,6 +30,16 @@ fn slots_alone_leave_nodes_open() {
     assert_eq!((r.nodes, r.slots, r.cores, r.gpus), (None, 4, 8, 4));
 }
 
+/// Flux takes such jobs, of node, slot and core alone there must be one.
+#[test]
+fn no_gpus_may_be_asked_for() {
+    let r = request(
+        r#"[{"type":"slot","count":4,"label":"task","with":[
+            {"type":"core","count":2},{"type":"gpu","count":0}]}]"#,
+    );
+    assert_eq!((r.slots, r.cores, r.gpus), (4, 8, 0));
+}
+
 #[test]
 fn exclusive_nodes_are_flagged() {
     let r = request(

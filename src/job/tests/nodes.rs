@@ -170,6 +170,32 @@ fn what_is_looked_up_is_not_kept_twice() {
     assert_eq!(nodes(&table), [4, 0, 0, 0, 0, 0]);
 }
 
+/// As Flux 0.64 to 0.70 say it.
+#[test]
+fn housekeeping_that_is_not_told_of_is_there_once_it_is_seen() {
+    let mut table = with_nodes();
+    let mut jm = Manager::default();
+    let tell = |table: &mut Table, running: &str, at: f64| {
+        let text = format!(r#"{{"housekeeping":{{"running":{{{running}}}}}}}"#);
+        table.set_housekeeping(Housekeeping::parse(&text).unwrap(), t(at))
+    };
+    let mut run = |table: &mut Table, id, at| {
+        sched(table, &mut jm, id, "batch", at);
+        post(table, &mut jm, id, at, "alloc", "");
+        post(table, &mut jm, id, at + 1.0, "free", "");
+    };
+    assert!(tell(&mut table, "", 0.0).is_empty());
+    run(&mut table, 1, 1.0);
+    assert_eq!(nodes(&table), [4, 0, 0, 0, 0, 0]);
+    let said = r#""f2":{"allocated":"0-1"}"#;
+    assert_eq!(tell(&mut table, said, 3.0), [1_u64]);
+    assert!(tell(&mut table, "", 4.0).is_empty());
+    run(&mut table, 2, 5.0);
+    assert_eq!(nodes(&table), [2, 2, 0, 0, 0, 0]);
+    assert!(tell(&mut table, "", 7.0).is_empty());
+    assert_eq!(nodes(&table), [4, 0, 0, 0, 0, 0]);
+}
+
 #[test]
 fn shared_nodes_are_counted_once() {
     let mut table = with_nodes();
