@@ -209,6 +209,11 @@ impl Table {
         self.totals.set_stopped(names);
     }
 
+    /// Nobody vouches for which queues are stopped, until that is said.
+    pub fn forget_stopped(&mut self) {
+        self.totals.stops_unknown = true;
+    }
+
     /// What the resource module says of nodes, and the configuration of
     /// which queue is for which.
     pub fn set_nodes(&mut self, status: Status, requires: Requires, now: Time) {

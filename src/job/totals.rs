@@ -35,6 +35,8 @@ pub struct Totals {
     pub nodes: Nodes,
     /// Since when no job has or wants nodes.
     pub idle: Option<Time>,
+    /// Whether it is not known any more, or not yet, which queues are stopped.
+    pub stops_unknown: bool,
     /// Whose jobs they are, if somebody asked.
     pub(super) accounts: Option<Box<Accounts>>,
 }
@@ -49,6 +51,7 @@ impl Totals {
             exceptions: Default::default(),
             nodes: Nodes::default(),
             idle: None,
+            stops_unknown: false,
             accounts: None,
         }
     }
@@ -102,6 +105,7 @@ impl Totals {
     /// stays as it was: the scheduler has the jobs that it was offered.  One
     /// that never was starts none.
     pub(super) fn set_stopped(&mut self, names: &[&str]) {
+        self.stops_unknown = false;
         for queue in &mut self.queues {
             match (queue.configured, queue.listed) {
                 (true, _) => queue.stopped = names.contains(&&*queue.name),
@@ -151,17 +155,23 @@ impl Totals {
         }
     }
 
-    /// The queues as in [`Totals::queues`], with what else goes by queue:
-    /// the nodes that it can use, and how many it does use.
+    /// The queues as in [`Totals::queues`], with the nodes that each can use.
     pub fn queues_and_nodes(
         &self,
-    ) -> impl Iterator<Item = (&QueueTotals, Tally, u64)> {
-        let shown = (0..).zip(&self.queues);
-        let shown = shown.filter(|(_, q)| q.configured || q.used);
-        shown.map(|(i, queue)| {
-            let nodes = &self.nodes;
-            (queue, nodes.of_queue(i), nodes.queue_in_use(i))
-        })
+    ) -> impl Iterator<Item = (&QueueTotals, Tally)> {
+        let of = self.nodes.of_queues();
+        self.numbered().map(move |(i, queue)| (queue, of(i)))
+    }
+
+    /// The same, with how many nodes each does use.
+    pub fn queues_and_use(&self) -> impl Iterator<Item = (&QueueTotals, u64)> {
+        let of = |i| self.nodes.queue_in_use(i);
+        self.numbered().map(move |(i, queue)| (queue, of(i)))
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (QueueIndex, &QueueTotals)> {
+        let all = (0..).zip(&self.queues);
+        all.filter(|(_, queue)| queue.configured || queue.used)
     }
 
     /// Empties the histograms and gives them other bounds.
