@@ -163,7 +163,7 @@ impl Table {
             self.jobs.insert(id, job);
         }
         self.news(id, response.events.iter(), response.r, problems);
-        self.totals.settle(last.time());
+        self.totals.settle_touched(last.time());
         What::Live
     }
 

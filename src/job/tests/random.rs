@@ -167,6 +167,8 @@ fn nodes_are_as_jobs_say(table: &mut Table, jm: &Manager, span: f64, at: f64) {
         let mut queues = table.totals().queues();
         queues.all(|queue| queue.active() == 0)
     });
+    // though an event looks only at the queues that it is about
+    assert!(table.is_settled());
 }
 
 /// Runs one history past a table that sees it all and one that does not.
