@@ -14,6 +14,7 @@ scenarios! {
     leaves_are_shown_and_follow_the_settings
     a_wrong_path_is_told_by_name
     a_panic_leaves_no_figure_behind
+    who_has_nobody_to_ask_is_well_and_heard_nothing
 }
 
 const PAGE: &str = include_str!("../docs/extending.md");
@@ -110,6 +111,20 @@ fn a_panic_leaves_no_figure_behind(host: Host) {
     for config in [only.to_owned() + &active("site_other"), only.to_owned()] {
         assert!(configure(&instance, &config).status.success());
         assert!(stopped(), "{}", instance.stats("prometheus"));
+    }
+    instance.flux(&["module", "remove", "prometheus"]);
+}
+
+fn who_has_nobody_to_ask_is_well_and_heard_nothing(host: Host) {
+    let instance = start(host, "");
+    for name in ["stats", "parent"] {
+        let stats = instance.stats("prometheus");
+        let stats = &stats["collectors"][name];
+        assert_eq!(
+            (&stats["up"], &stats["problem"]),
+            (&true.into(), &Value::Null)
+        );
+        assert_eq!(stats["last_success"], 0.0, "{name}");
     }
     instance.flux(&["module", "remove", "prometheus"]);
 }

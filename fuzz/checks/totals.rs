@@ -109,7 +109,7 @@ pub fn recount(table: &Table) {
     }
     if table.jobs().next().is_none() {
         assert_eq!(totals.nodes.in_use(), 0);
-        for (_, _, in_use) in totals.queues_and_nodes() {
+        for (_, in_use) in totals.queues_and_use() {
             assert_eq!(in_use, 0);
         }
     }

@@ -2,7 +2,8 @@
 //! each queue.
 //!
 //! Source: the job journal and `resource.status`, by way of the collectors
-//! `jobs` and `resources`; both are needed.
+//! `jobs` and `resources`; both are needed. Where `queues` is on, so is what it
+//! knows: who is not told which queues are stopped would ask for their nodes.
 
 use std::sync::Arc;
 
@@ -141,7 +142,8 @@ pub fn start(context: &Context) -> Result<()> {
 }
 
 fn known(table: &Table) -> bool {
-    table.synced() && table.totals().nodes.known()
+    let totals = table.totals();
+    table.synced() && totals.nodes.known() && !totals.stops_unknown
 }
 
 pub(super) struct Metrics {
@@ -190,7 +192,7 @@ fn families<const N: usize>(
     let nothing = Demand::default();
     let mut demand = Demand::default();
     let (mut running, mut allocated) = (0, Sizes::default());
-    for (queue, _, in_use) in totals.queues_and_nodes() {
+    for (queue, in_use) in totals.queues_and_use() {
         let own = Numbers {
             demand: queue.pending().unwrap_or(&nothing),
             running: queue.running(),

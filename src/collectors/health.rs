@@ -102,6 +102,10 @@ impl Health {
 
     fn succeed(&self, handle: Handle) {
         self.hear();
+        self.solved(handle);
+    }
+
+    fn solved(&self, handle: Handle) {
         if self.set_problem(None).is_some() {
             handle.log(Level::Info, &format!("{}: recovered", self.name));
         }
@@ -124,6 +128,12 @@ impl Health {
         if let Some(why) = why {
             self.set_problem(Some(why.into()));
         }
+    }
+
+    /// There is nobody to ask, and so nobody who was heard from.
+    pub fn rest(&self, handle: Handle) {
+        self.set_up(true);
+        self.solved(handle);
     }
 
     /// Something went wrong that the source is not to blame for.

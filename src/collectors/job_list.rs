@@ -11,6 +11,7 @@ use super::{Context, Jobs, distinct, parse};
 use crate::flux::Result;
 use crate::job::outcome::Outcome;
 use crate::job::state::State;
+use crate::job::totals::{MAX_QUEUES, OTHER_QUEUE};
 
 const INTERVAL: f64 = 5.0;
 
@@ -43,9 +44,10 @@ pub fn start(context: &Context) -> Result<()> {
 pub(super) fn read(jobs: &Jobs, reply: &str) -> Result<Answer> {
     let stats: Stats = parse("job-list.job-stats", reply)?;
     let drift = drift(jobs, &stats.all.job_states);
-    let retained = stats.by_queue();
+    let mut retained = stats.by_queue();
     let names = retained.iter().map(|queue| &*queue.name);
     distinct("job-list.job-stats", names)?;
+    bound(&mut retained);
     Ok(Answer { retained, drift })
 }
 
@@ -94,7 +96,7 @@ struct Stats {
     queues: Vec<Queue>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Queue {
     /// Absent on the sum of all.
     #[serde(default)]
@@ -106,7 +108,7 @@ struct Queue {
     timeout: i64,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct States {
     depend: i64,
     priority: i64,
@@ -123,6 +125,18 @@ impl States {
 }
 
 impl Queue {
+    /// Adds the results of another.
+    fn add(&mut self, other: &Queue) {
+        for (sum, more) in [
+            (&mut self.successful, other.successful),
+            (&mut self.failed, other.failed),
+            (&mut self.canceled, other.canceled),
+            (&mut self.timeout, other.timeout),
+        ] {
+            *sum = sum.saturating_add(more);
+        }
+    }
+
     fn results(&self) -> [(Outcome, i64); 4] {
         [
             (Outcome::Completed, self.successful),
@@ -156,6 +170,22 @@ impl Stats {
     }
 }
 
+/// Of queues beyond [`MAX_QUEUES`], the last by name, only their sum is kept.
+fn bound(queues: &mut Vec<Queue>) {
+    if queues.len() <= MAX_QUEUES {
+        return;
+    }
+    queues.sort_by(|a, b| a.name.cmp(&b.name));
+    let beyond = queues.split_off(MAX_QUEUES);
+    let other = queues.iter().position(|queue| queue.name == OTHER_QUEUE);
+    let mut other = match other {
+        Some(at) => queues.remove(at),
+        None => Queue { name: OTHER_QUEUE.into(), ..Queue::default() },
+    };
+    beyond.iter().for_each(|queue| other.add(queue));
+    queues.push(other);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -187,6 +217,36 @@ mod tests {
         let reply = REPLY.replace("\"name\"", "\"namE\"");
         let error = read(&jobs, &reply).err().unwrap();
         assert!(error.text.ends_with("\"\" is listed twice"), "{error}");
+    }
+
+    #[test]
+    fn queues_beyond_those_that_are_told_apart_are_one() {
+        let more = 5;
+        for names in [["q", "q"], ["o", OTHER_QUEUE]] {
+            let queue = |i: usize| Queue {
+                // "other" is the second of the second
+                name: match i {
+                    1 if names[1] == OTHER_QUEUE => OTHER_QUEUE.into(),
+                    _ => format!("{}{i:06}", names[0]),
+                },
+                failed: 1,
+                ..Queue::default()
+            };
+            let count = MAX_QUEUES + more;
+            let mut queues: Vec<_> = (0..count).rev().map(queue).collect();
+            bound(&mut queues);
+            let other: Vec<_> =
+                queues.iter().filter(|q| q.name == OTHER_QUEUE).collect();
+            let [other] = other[..] else { panic!("{}", other.len()) };
+            assert!(queues.len() <= MAX_QUEUES + 1);
+            let sum: i64 = queues.iter().map(|queue| queue.failed).sum();
+            assert_eq!(sum as usize, count);
+            assert!(other.failed as usize >= more);
+            let mut names: Vec<_> = queues.iter().map(|q| &q.name).collect();
+            names.sort();
+            names.dedup();
+            assert_eq!(names.len(), queues.len());
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ const MAX_PAUSE: Duration = Duration::from_secs(300);
 pub fn start(context: &Context) -> Result<()> {
     let handle = context.scope.handle();
     let Some((uri, job)) = parent(handle) else {
-        context.health.report(handle, Ok(()));
+        context.health.rest(handle);
         return Ok(());
     };
     // a report without nodes would make sums over instances wrong

@@ -2,7 +2,8 @@
 //!
 //! Source: `job-manager.queue-list` and `job-manager.queue-status`, polled;
 //! nothing is published when a queue is stopped or started. The answer goes
-//! into the job table, which counts the jobs that a stopped queue holds back.
+//! into the job table, which counts the jobs that a stopped queue holds back;
+//! without one it does not know them.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,14 +13,20 @@ use serde_json::json;
 
 use super::family::{Family, Spec};
 use super::latest::Latest;
+use super::round::TIMEOUT;
 use super::{Context, distinct, of, parse};
 use crate::flux::Result;
+use crate::job::totals::MAX_QUEUES;
 
 const LIST: &str = "job-manager.queue-list";
 const STATUS: &str = "job-manager.queue-status";
 
-/// A round costs the job manager 0.3 ms for each queue.
+/// How often to ask, in seconds.
 const INTERVAL: f64 = 5.0;
+
+/// A round costs the job manager 0.3 ms for each queue: where there are more
+/// than this, rounds are left out.
+const MANY: usize = 200;
 
 const ENABLED: Spec = Spec::gauge(
     "flux_queue_enabled",
@@ -42,10 +49,14 @@ pub fn start(context: &Context) -> Result<()> {
         context: context.clone(),
         latest: Latest::register(context, SPECS, show)?,
         busy: Cell::new(false),
+        rest: Cell::new(0),
         pending: Cell::new(0),
         queues: RefCell::new(Vec::new()),
         result: RefCell::new(Ok(())),
     });
+    let jobs = context.jobs.clone();
+    context.scope.when_panicked(move || jobs.lock().forget_stopped());
+    context.jobs.lock().forget_stopped();
     context.scope.every(INTERVAL, move || round.clone().start())
 }
 
@@ -86,6 +97,8 @@ struct Round {
     context: Context,
     latest: Latest<Vec<Queue>>,
     busy: Cell<bool>,
+    /// How many rounds are to be left out.
+    rest: Cell<usize>,
     pending: Cell<usize>,
     queues: RefCell<Vec<Queue>>,
     result: RefCell<Result<()>>,
@@ -93,6 +106,10 @@ struct Round {
 
 impl Round {
     fn start(self: Rc<Self>) {
+        let rest = self.rest.get();
+        if rest > 0 {
+            return self.rest.set(rest - 1);
+        }
         if self.busy.replace(true) {
             return; // the last round is not over yet
         }
@@ -102,7 +119,7 @@ impl Round {
         let asked = self.context.scope.rpc(
             c"job-manager.queue-list",
             "{}",
-            INTERVAL,
+            TIMEOUT,
             move |reply| match of(c"job-manager.queue-list", reply)
                 .and_then(list)
             {
@@ -115,7 +132,11 @@ impl Round {
         }
     }
 
-    fn ask_each(self: Rc<Self>, names: Vec<String>) {
+    fn ask_each(self: Rc<Self>, mut names: Vec<String>) {
+        let beyond = names.len().saturating_sub(MAX_QUEUES);
+        names.truncate(MAX_QUEUES);
+        let dropped = (beyond * SPECS.len()) as u64;
+        self.context.health.count_dropped(dropped);
         // an empty list stands for the anonymous queue, which has no name
         let names = match names.is_empty() {
             true => vec![None],
@@ -131,7 +152,7 @@ impl Round {
             let asked = self.context.scope.rpc(
                 c"job-manager.queue-status",
                 &payload,
-                INTERVAL,
+                TIMEOUT,
                 move |reply| {
                     let name = name.unwrap_or_default();
                     let status =
@@ -175,15 +196,32 @@ impl Round {
             table.set_queues(if anonymous { &[] } else { &names });
             table.set_stopped(&stopped);
             drop(table);
+            self.rest.set(rest(queues.len()));
             self.latest.set(queues);
+        } else {
+            self.context.jobs.lock().forget_stopped();
         }
         self.context.health.report(self.context.scope.handle(), result);
     }
 }
 
+/// How many rounds to leave out after one with so many queues.
+fn rest(queues: usize) -> usize {
+    queues.saturating_sub(1) / MANY
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_queues_are_asked_for_less_often() {
+        let each = |queues: usize| queues as f64 / (1 + rest(queues)) as f64;
+        for queues in [0, 1, MANY, MANY + 1, MAX_QUEUES - 1, MAX_QUEUES] {
+            assert!(each(queues) <= MANY as f64, "{queues}");
+        }
+        assert_eq!(rest(MANY), 0, "and others as often as ever");
+    }
 
     #[test]
     fn reads_real_answers() {

@@ -125,7 +125,7 @@ impl Stats {
         self.problems.borrow_mut().clear();
         **self.shown.lock() = vec![None; entries.len()];
         if entries.is_empty() {
-            self.report(false);
+            self.context.health.rest(self.context.scope.handle());
         }
         let mut groups: BTreeMap<(&str, u64), Vec<usize>> = BTreeMap::new();
         for (i, entry) in entries.iter().enumerate() {

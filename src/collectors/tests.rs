@@ -9,9 +9,10 @@ use super::custom::Custom;
 use super::health::Health;
 use super::latest::Latest;
 use super::resources::metrics::Transitions;
+use super::testing::series;
 use super::*;
 use crate::exposition::{
-    Created, Families, Family, Format, Page, Select, Spec,
+    Created, Families, Family, Format, Page, Select, Source, Spec, shown,
 };
 use crate::job::accounts::Kind;
 use crate::job::histogram::{DEFAULT_BOUNDS, Detail};
@@ -166,6 +167,7 @@ impl World {
         let jobs = &self.jobs;
         match kind {
             0 => jobs.lock().set_queues(&["batch", "debug"][n as usize % 2..]),
+            1 if n == 3 => jobs.lock().forget_stopped(),
             1 => jobs.lock().set_stopped(&["batch", ""][n as usize % 2..]),
             2 => {
                 let online = ["0-2", "0-3"][n as usize % 2];
@@ -278,5 +280,43 @@ fn what_is_kept_is_what_would_be_written_anew() {
             let after: Vec<_> = (0..times).map(|_| world.happen()).collect();
             world.check(&after.join("; "));
         }
+        let custom = series(shown(&world.custom));
+        let published = custom["flux_exporter_custom_updates_total"];
+        assert!(published > 50.0, "{published}");
     }
+}
+
+#[test]
+fn who_is_not_told_which_queues_are_stopped_does_not_guess() {
+    let jobs = Jobs::new(Table::new([1.0].into()));
+    let health = Arc::new(Health::new("autoscale"));
+    health.hear();
+    let mut table = jobs.lock();
+    table.begin();
+    table.apply(r#"{"id":-1,"events":[]}"#, Time::from_secs(1.0));
+    table.set_queues(&["batch"]);
+    let status = Status::parse(STATUS).unwrap();
+    table.set_nodes(status, Requires::default(), Time::from_secs(1.0));
+    drop(table);
+    let own = jobs::metrics::Metrics::new(&jobs);
+    let auto = autoscale::Metrics { jobs: jobs.clone(), health };
+    let tells = || {
+        let [own, auto]: [&dyn Source; 2] = [&own, &auto];
+        let [own, auto] = [own, auto].map(|of| series(shown(of)));
+        let blocked = |reason| {
+            let labels = format!("{{queue=batch,reason={reason}}}");
+            own.contains_key(&format!("flux_jobs_blocked{labels}"))
+        };
+        assert!(blocked("held") && blocked("dependency"));
+        let level = Level::of(&jobs.lock()).is_some();
+        [blocked("queue_stopped"), !auto.is_empty(), level]
+    };
+    // nobody was ever to tell
+    assert_eq!(tells(), [true; 3]);
+    jobs.lock().set_stopped(&["batch"]);
+    assert_eq!(tells(), [true; 3]);
+    jobs.lock().forget_stopped();
+    assert_eq!(tells(), [false; 3]);
+    jobs.lock().set_stopped(&[]);
+    assert_eq!(tells(), [true; 3]);
 }

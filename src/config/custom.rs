@@ -11,6 +11,12 @@ pub(super) fn prefix(input: Input) -> Result<String, String> {
         return Err("expected at least one letter".into());
     }
     name::plain(prefix)?;
+    if name::begins_added(prefix) {
+        return Err(format!(
+            "a name that begins with \"{prefix}\" could be taken for up or \
+             scrape_*, which Prometheus itself adds"
+        ));
+    }
     match collectors::begins(prefix) {
         Some(ours) => Err(format!(
             "a name that begins with \"{prefix}\" could be taken for {ours}, \
@@ -46,6 +52,10 @@ mod tests {
         ] {
             let error = read(bad).unwrap_err();
             assert!(error.ends_with(", which is ours"), "{error}");
+        }
+        for bad in ["u", "scrape_", "s"] {
+            let error = read(bad).unwrap_err();
+            assert!(error.ends_with("Prometheus itself adds"), "{error}");
         }
         for bad in ["", "1_", "a-", "a:", "é"] {
             assert!(read(bad).unwrap_err().starts_with("expected "), "{bad}");

@@ -106,6 +106,9 @@ fn named(text: &str, kind: Kind) -> Result<String, String> {
     if name != text {
         return Err(format!("a counter is called {name}, not {text}"));
     }
+    if name::is_added(text) {
+        return Err(format!("{text} is what Prometheus itself adds"));
+    }
     match collectors::resembles(text) {
         Some(ours) => {
             Err(format!("{text} could be taken for {ours}, which is ours"))

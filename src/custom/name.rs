@@ -57,6 +57,25 @@ pub fn plain(name: &str) -> Result<(), String> {
     }
 }
 
+/// What the names of series begin with that Prometheus itself adds to each
+/// scrape, beside [`UP`].
+const SCRAPE: &str = "scrape_";
+
+/// Whether a scrape went well, by Prometheus: a series of this name on the page
+/// would be taken for it.
+const UP: &str = "up";
+
+/// Whether Prometheus itself adds a series of this name.
+pub fn is_added(name: &str) -> bool {
+    name == UP || name.starts_with(SCRAPE)
+}
+
+/// Whether it adds one of a name that is longer than this, and begins so.
+pub fn begins_added(prefix: &str) -> bool {
+    let up = UP.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
+    up || SCRAPE.starts_with(prefix) || prefix.starts_with(SCRAPE)
+}
+
 /// The name without a suffix: families whose names differ in nothing else
 /// could be taken for parts of each other.
 pub fn stem(name: &str) -> &str {
@@ -85,6 +104,23 @@ mod tests {
         ] {
             let error = metric(name, kind).unwrap_err();
             assert!(error.contains("cannot end in _"), "{name}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_prometheus_adds_is_not_to_be_made() {
+        for name in ["up", "scrape_duration_seconds", "scrape_x"] {
+            assert!(is_added(name), "{name}");
+        }
+        for name in ["u", "upload", "up_time", "scrape", "rescrape_x"] {
+            assert!(!is_added(name), "{name}");
+        }
+        for prefix in ["u", "s", "scrape_", "scrape_d"] {
+            assert!(begins_added(prefix), "{prefix}");
+        }
+        // what begins with the whole of it is another
+        for prefix in ["up", "up_", "x", "scraped_", "site_"] {
+            assert!(!begins_added(prefix), "{prefix}");
         }
     }
 

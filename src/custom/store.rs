@@ -27,6 +27,10 @@ pub struct Store {
     next: f64,
 }
 
+/// How long what is over may stay, in seconds: to look for it means to look at
+/// all, which is not to be done for each update where many are over one by one.
+const GRAIN: f64 = 0.1;
+
 /// How to take back what part of a request did.
 enum Undo {
     Made(String, Key),
@@ -194,7 +198,8 @@ impl Store {
             self.remove(|series| series.until <= now);
             let families = self.families.values();
             let series = families.flat_map(|family| family.series.values());
-            self.next = series.map(|s| s.until).fold(f64::INFINITY, f64::min);
+            let next = series.map(|s| s.until).fold(f64::INFINITY, f64::min);
+            self.next = next.max(now + GRAIN);
         }
     }
 

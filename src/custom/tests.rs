@@ -329,6 +329,31 @@ fn shares_are_kept_apart() {
     assert_eq!(store.used(), Default::default());
 }
 
+/// To let go of one is to look at all of them.
+#[test]
+fn many_that_are_over_one_by_one_are_looked_for_seldom() {
+    let mut store = store(1000);
+    let brief: Value = (0..1000)
+        .map(|i| {
+            let mut update = gauge(&format!("g{}", i / 10), 1.0);
+            update["labels"] = json!({ "i": i.to_string() });
+            update["ttl"] = json!(1.0 + f64::from(i) / 1000.0);
+            update
+        })
+        .collect();
+    send(&mut store, OWNER, &brief, 0.0).unwrap();
+    let mut looked = 0;
+    for ms in 0..2000 {
+        let now = 1.0 + f64::from(ms) / 1000.0;
+        looked += usize::from(store.expires(now));
+        store.expire(now);
+        let over = 1000 - store.used().series;
+        assert!(over + 150 >= (ms as usize).min(1000), "{over} at {now}");
+    }
+    assert!(looked < 20, "{looked}");
+    assert_eq!(store.used(), Default::default());
+}
+
 fn update(random: &mut Random) -> Value {
     let kind = ["gauge", "counter", "histogram"][random.below(3) as usize];
     let name = format!(

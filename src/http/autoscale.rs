@@ -14,7 +14,7 @@ use super::numbers::{self, Numbers, Series, number};
 const VERSION: u32 = 1;
 
 const UNKNOWN: &str = "nobody knows at present: the collectors autoscale, jobs \
-    and resources have to be on and up";
+    and resources have to be on and up, and queues up if it is on";
 
 /// The object; or an error, where the numbers are withheld: a 0 that is not
 /// one would end an instance that has work.

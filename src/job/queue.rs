@@ -67,6 +67,8 @@ pub struct QueueTotals {
     pub(super) listed: Option<bool>,
     /// Whether it ever had a job.
     pub(super) used: bool,
+    /// Whether it is yet to be noted if it is idle.
+    pub(super) touched: bool,
 }
 
 impl QueueTotals {
@@ -101,6 +103,7 @@ impl QueueTotals {
             configured: false,
             listed: None,
             used: false,
+            touched: false,
         };
         totals.set_bounds(bounds, detail);
         totals

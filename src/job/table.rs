@@ -163,7 +163,7 @@ impl Table {
             self.jobs.insert(id, job);
         }
         self.news(id, response.events.iter(), response.r, problems);
-        self.totals.settle(last.time());
+        self.totals.settle_touched(last.time());
         What::Live
     }
 
@@ -207,6 +207,11 @@ impl Table {
     /// Of the configured queues these start no jobs.
     pub fn set_stopped(&mut self, names: &[&str]) {
         self.totals.set_stopped(names);
+    }
+
+    /// Nobody vouches for which queues are stopped, until that is said.
+    pub fn forget_stopped(&mut self) {
+        self.totals.stops_unknown = true;
     }
 
     /// What the resource module says of nodes, and the configuration of

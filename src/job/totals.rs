@@ -1,6 +1,6 @@
 //! The numbers of all queues.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::accounts::{self, Accounts, Charge};
@@ -31,10 +31,16 @@ pub struct Totals {
     detail: Detail,
     /// Exceptions by [`ExceptionType::ALL`] and severity.
     pub exceptions: [[u64; 8]; ExceptionType::ALL.len()],
+    /// Queues of which it is yet to be noted if they are idle.
+    touched: Vec<QueueIndex>,
+    /// How many are noted not to be.
+    busy: usize,
     /// Nodes, and what jobs have of them.
     pub nodes: Nodes,
     /// Since when no job has or wants nodes.
     pub idle: Option<Time>,
+    /// Whether it is not known any more, or not yet, which queues are stopped.
+    pub stops_unknown: bool,
     /// Whose jobs they are, if somebody asked.
     pub(super) accounts: Option<Box<Accounts>>,
 }
@@ -47,8 +53,11 @@ impl Totals {
             bounds,
             detail: Detail::default(),
             exceptions: Default::default(),
+            touched: Vec::new(),
+            busy: 0,
             nodes: Nodes::default(),
             idle: None,
+            stops_unknown: false,
             accounts: None,
         }
     }
@@ -102,11 +111,19 @@ impl Totals {
     /// stays as it was: the scheduler has the jobs that it was offered.  One
     /// that never was starts none.
     pub(super) fn set_stopped(&mut self, names: &[&str]) {
-        for queue in &mut self.queues {
-            match (queue.configured, queue.listed) {
-                (true, _) => queue.stopped = names.contains(&&*queue.name),
-                (false, None) => queue.stopped = true,
-                (false, Some(_)) => {}
+        self.stops_unknown = false;
+        let names: HashSet<_> = names.iter().copied().collect();
+        for (i, queue) in (0..).zip(&mut self.queues) {
+            let stopped = match (queue.configured, queue.listed) {
+                (true, _) => names.contains(&*queue.name),
+                (false, None) => true,
+                (false, Some(_)) => queue.stopped,
+            };
+            let changes = std::mem::replace(&mut queue.stopped, stopped);
+            if changes != stopped
+                && !std::mem::replace(&mut queue.touched, true)
+            {
+                self.touched.push(i);
             }
             queue.listed = Some(queue.configured);
         }
@@ -144,24 +161,51 @@ impl Totals {
 
     /// Notes what is idle; it changed at `at` if it did.
     pub(super) fn settle(&mut self, at: Time) {
-        self.queues.iter_mut().for_each(|queue| queue.settle(at));
-        match self.queues.iter().all(|queue| queue.idle.is_some()) {
-            true => drop(self.idle.get_or_insert(at)),
-            false => self.idle = None,
+        self.queues.iter_mut().for_each(|queue| queue.touched = true);
+        self.touched = (0..).take(self.queues.len()).collect();
+        self.settle_touched(at);
+    }
+
+    /// The same, after an event, which is about the jobs of a queue or two and
+    /// is not to cost a look at all.
+    pub(super) fn settle_touched(&mut self, at: Time) {
+        for index in self.touched.drain(..) {
+            let queue = &mut self.queues[usize::from(index)];
+            queue.touched = false;
+            self.busy -= usize::from(queue.idle.is_none());
+            queue.settle(at);
+            self.busy += usize::from(queue.idle.is_none());
+        }
+        match self.busy {
+            0 => drop(self.idle.get_or_insert(at)),
+            _ => self.idle = None,
         }
     }
 
-    /// The queues as in [`Totals::queues`], with what else goes by queue:
-    /// the nodes that it can use, and how many it does use.
+    fn touch(&mut self, index: QueueIndex) {
+        let queue = &mut self.queues[usize::from(index)];
+        if !std::mem::replace(&mut queue.touched, true) {
+            self.touched.push(index);
+        }
+    }
+
+    /// The queues as in [`Totals::queues`], with the nodes that each can use.
     pub fn queues_and_nodes(
         &self,
-    ) -> impl Iterator<Item = (&QueueTotals, Tally, u64)> {
-        let shown = (0..).zip(&self.queues);
-        let shown = shown.filter(|(_, q)| q.configured || q.used);
-        shown.map(|(i, queue)| {
-            let nodes = &self.nodes;
-            (queue, nodes.of_queue(i), nodes.queue_in_use(i))
-        })
+    ) -> impl Iterator<Item = (&QueueTotals, Tally)> {
+        let of = self.nodes.of_queues();
+        self.numbered().map(move |(i, queue)| (queue, of(i)))
+    }
+
+    /// The same, with how many nodes each does use.
+    pub fn queues_and_use(&self) -> impl Iterator<Item = (&QueueTotals, u64)> {
+        let of = |i| self.nodes.queue_in_use(i);
+        self.numbered().map(move |(i, queue)| (queue, of(i)))
+    }
+
+    fn numbered(&self) -> impl Iterator<Item = (QueueIndex, &QueueTotals)> {
+        let all = (0..).zip(&self.queues);
+        all.filter(|(_, queue)| queue.configured || queue.used)
     }
 
     /// Empties the histograms and gives them other bounds.
@@ -192,13 +236,16 @@ impl Totals {
             QueueTotals::new(name.clone(), &self.bounds, self.detail);
         queue.capacity = self.nodes.capacity(index);
         queue.idle = self.idle;
+        self.busy += usize::from(queue.idle.is_none());
         self.queues.push(queue);
         self.index.insert(name, index);
+        self.touch(index);
         index
     }
 
     /// The numbers of a queue that has a job, and from now on is shown.
     pub(super) fn at(&mut self, index: QueueIndex) -> &mut QueueTotals {
+        self.touch(index);
         let queue = &mut self.queues[usize::from(index)];
         queue.used = true;
         queue

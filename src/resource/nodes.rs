@@ -157,7 +157,10 @@ impl Nodes {
                 turn(&mut self.seconds, node, before, now);
             }
             let of = queues.iter().zip(&having).filter(|(_, has)| has[rank]);
-            let of: Vec<u16> = of.map(|(&queue, _)| queue).collect();
+            let mut of: Vec<u16> = of.map(|(&queue, _)| queue).collect();
+            // queues beyond those that are told apart have one number
+            of.sort_unstable();
+            of.dedup();
             self.capacity.add(node);
             for queue in &of {
                 self.capacities.entry(*queue).or_default().add(node);
@@ -191,22 +194,24 @@ impl Nodes {
 
     /// All nodes by state.
     pub fn all(&self) -> Tally {
-        self.sum(|_| true)
-    }
-
-    /// The nodes that a queue can use, by state.
-    pub fn of_queue(&self, queue: u16) -> Tally {
-        match self.capacities.contains_key(&queue) {
-            true => self.sum(|queues| queues.contains(&queue)),
-            false => self.all(),
-        }
-    }
-
-    fn sum(&self, pick: impl Fn(&[u16]) -> bool) -> Tally {
         let mut sum = Tally::default();
-        let classes = self.classes.iter().filter(|(queues, _)| pick(queues));
-        classes.for_each(|(_, tally)| sum.add(tally));
+        self.classes.iter().for_each(|(_, tally)| sum.add(tally));
         sum
+    }
+
+    /// The nodes that each queue can use, by state. All at once, for there may
+    /// be as many sets of nodes as there are queues.
+    pub fn of_queues(&self) -> impl Fn(u16) -> Tally + use<> {
+        let all = self.all();
+        let none = |queue: &u16| (*queue, Tally::default());
+        let mut own: BTreeMap<_, _> =
+            self.capacities.keys().map(none).collect();
+        for (queues, tally) in &self.classes {
+            for queue in queues {
+                own.entry(*queue).or_default().add(tally);
+            }
+        }
+        move |queue| own.get(&queue).copied().unwrap_or(all)
     }
 
     /// What a job of this queue could be given, once there was an answer.

@@ -114,10 +114,12 @@ impl Report {
 }
 
 impl Level {
-    /// The instance of this table, if both its jobs and its nodes are known.
+    /// The instance of this table, if its jobs, its nodes and which queues are
+    /// stopped are known.
     pub fn of(table: &Table) -> Option<Self> {
         let totals = table.totals();
-        if !table.synced() || !totals.nodes.known() {
+        let known = totals.nodes.known() && !totals.stops_unknown;
+        if !table.synced() || !known {
             return None;
         }
         let mut level = Self {

@@ -211,7 +211,10 @@ fn gauges(table: &Table) -> [Family; 5] {
             cores.add(&labels, c as f64);
             gpus.add(&labels, g as f64);
         }
-        for (reason, count) in blocked_jobs(queue) {
+        let blocks = blocked_jobs(queue);
+        // the last is not a matter of the journal
+        let known = blocks.len() - usize::from(table.totals().stops_unknown);
+        for (reason, count) in blocks.into_iter().take(known) {
             blocked.add(&[name, reason], count as f64);
         }
     }

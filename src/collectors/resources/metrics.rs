@@ -119,7 +119,7 @@ fn gauges(totals: &Totals) -> Vec<Family> {
     let mut families = Vec::from(by_state(&totals.nodes.all()));
     let mut nodes = QUEUE_NODES.family();
     let queues = totals.queues_and_nodes();
-    for (queue, tally, _) in queues.filter(|(queue, ..)| !queue.is_gone()) {
+    for (queue, tally) in queues.filter(|(queue, ..)| !queue.is_gone()) {
         for (state, n) in NodeState::ALL.iter().zip(tally.nodes) {
             nodes.add(&[&queue.name, state.as_str()], n as f64);
         }

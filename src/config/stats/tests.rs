@@ -69,6 +69,11 @@ fn refusals_name_the_entry_and_the_key() {
         ),
         (
             "name",
+            json!("scrape_x_total"),
+            "name: scrape_x_total is what Prometheus itself adds",
+        ),
+        (
+            "name",
             json!("flux_custom_x_total"),
             "name: flux_custom_x_total begins as custom-prefix does",
         ),
@@ -111,6 +116,11 @@ fn refusals_name_the_entry_and_the_key() {
     assert_eq!(
         read(json!([{}])).unwrap_err(),
         "prometheus.stats[0].topic: missing"
+    );
+    let up = json!({ "topic": "a.stats-get", "path": "b", "name": "up" });
+    assert_eq!(
+        read(json!([up])).unwrap_err(),
+        "prometheus.stats[0].name: up is what Prometheus itself adds"
     );
     assert_eq!(
         read(json!([1])).unwrap_err(),

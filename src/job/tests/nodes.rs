@@ -3,6 +3,7 @@
 use super::*;
 use crate::job::JobId;
 use crate::job::resources::Allocation;
+use crate::job::totals::{MAX_QUEUES, OTHER_QUEUE};
 use crate::resource::{Housekeeping, NodeState, Requires, Status};
 
 /// Four nodes of 8 cores and a GPU; 0 and 1 are for queue "batch".
@@ -209,9 +210,9 @@ fn shared_nodes_are_counted_once() {
     // never more than there are
     assert_eq!(table.totals().nodes.all().cores, [18, 14, 0, 0, 0, 0]);
     let in_use = |table: &Table| {
-        let queues = table.totals().queues_and_nodes();
+        let queues = table.totals().queues_and_use();
         let mut queues: Vec<_> =
-            queues.map(|(q, _, n)| (q.name.to_string(), n)).collect();
+            queues.map(|(q, n)| (q.name.to_string(), n)).collect();
         queues.sort();
         (table.totals().nodes.in_use(), queues)
     };
@@ -238,6 +239,24 @@ fn a_queue_has_the_nodes_it_requires() {
     };
     assert_eq!(of("all"), [2, 0, 0, 2, 0, 0]);
     assert_eq!(of("batch"), [0, 0, 0, 2, 0, 0]);
+}
+
+#[test]
+fn queues_that_are_not_told_apart_have_each_node_once() {
+    let queue_of = |i| format!(r#""q{i}":{{"requires":["batch"]}}"#);
+    let queues: Vec<_> = (0..MAX_QUEUES + 9).map(queue_of).collect();
+    let config = format!(r#"{{"queues":{{{}}}}}"#, queues.join(","));
+    let requires = Requires::parse(&config).unwrap();
+    let mut table = table();
+    // one is left, and the job asks for two
+    table.set_nodes(status("", false, "1"), requires, t(0.0));
+    let mut jm = Manager::default();
+    sched(&mut table, &mut jm, 1, "beyond", 1.0);
+    let demand = &queue(&table, OTHER_QUEUE).demand;
+    assert_eq!((demand.jobs, demand.impossible_jobs), (0, 1));
+    let mut queues = table.totals().queues_and_nodes();
+    let other = queues.find(|(queue, _)| &*queue.name == OTHER_QUEUE);
+    assert_eq!(other.unwrap().1.nodes, [1, 0, 0, 0, 0, 1]);
 }
 
 /// A table that meets jobs before it meets nodes, as after loading.

@@ -143,7 +143,7 @@ fn nodes_are_as_jobs_say(table: &mut Table, jm: &Manager, span: f64, at: f64) {
     assert_eq!(nodes.all().nodes, [3 - used, used, 0, 0, 0, 0]);
     let seconds: f64 = nodes.seconds(t(at)).iter().sum();
     assert_eq!(seconds, 3.0 * span);
-    for (queue, _, in_use) in table.totals().queues_and_nodes() {
+    for (queue, in_use) in table.totals().queues_and_use() {
         let some = queues.iter().any(|name| **name == *queue.name);
         assert_eq!(in_use, if some { 2 } else { 0 }, "{}", queue.name);
     }
@@ -151,6 +151,8 @@ fn nodes_are_as_jobs_say(table: &mut Table, jm: &Manager, span: f64, at: f64) {
         let mut queues = table.totals().queues();
         queues.all(|queue| queue.active() == 0)
     });
+    // though an event looks only at the queues that it is about
+    assert!(table.is_settled());
 }
 
 /// Runs one history past a table that sees it all and one that does not.
