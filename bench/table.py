@@ -110,7 +110,7 @@ def seconds(value):
 
 def times(ratio):
     """A ratio, with as many digits as it takes."""
-    digits = 3 if ratio < 0.1 else 2 if ratio < 10 else 0
+    digits = 4 if ratio < 0.001 else 3 if ratio < 0.1 else 2 if ratio < 10 else 0
     return f"{ratio:,.{digits}f}x"
 
 

@@ -79,6 +79,7 @@ class Table(unittest.TestCase):
         self.assertEqual(seconds(12.94), "12.9 s")
         self.assertEqual(size(97.4), "97 B")
         self.assertEqual(size(2_306_000), "2.31 MB")
+        self.assertEqual(times(0.00042), "0.0004x")
         self.assertEqual(times(0.0042), "0.004x")
         self.assertEqual(times(1324.07), "1,324x")
 
