@@ -36,11 +36,11 @@
 //! there, and callbacks turn them into totals. A second thread runs a
 //! current-thread tokio runtime, on which hyper answers scrapes by reading
 //! those totals. What the two share is the `Registry`, the table of jobs
-//! behind a mutex that is held for microseconds, and a channel by which the
-//! first hands sockets to the second. While a password is being checked there
-//! is a third one, the runtime's own, which does nothing else. An instance that
-//! is a job has one for the connection to its parent ([`flux::Uplink`]), with
-//! which it shares two channels.
+//! behind a mutex that is held while numbers are copied, and a channel by
+//! which the first hands sockets to the second. While a password is being
+//! checked there is a third one, the runtime's own, which does nothing else.
+//! An instance that is a job has one for the connection to its parent
+//! ([`flux::Uplink`]), with which it shares two channels.
 //!
 //! # Invariants
 //!
