@@ -224,6 +224,7 @@ fn nothing_is_left_of_fifty_loads() {
     };
     host.load("prometheus");
     host.remove("prometheus", false);
+    // how little it has when settled is not known yet, so nothing to wait for
     std::thread::sleep(Duration::from_millis(300));
     let before = belongings(pid);
     for round in 0..50 {
